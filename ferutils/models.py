@@ -1,0 +1,186 @@
+"""The three networks of the paper, layer by layer, and what comes before: rescaling, augmentation.
+
+Reads a recipe; returns Keras models. Backend-neutral: Keras layers alone.
+"""
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+from ferutils.data import EMOTIONS, IMAGE_SIZE
+from ferutils.recipes import Recipe
+
+INPUT_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 1)
+
+
+def shallow(recipe: Recipe) -> keras.Sequential:
+    """The shallow network: four convolutions without padding, one hidden dense layer.
+
+    Input float (n, 48, 48, 1) in [0, 1]; output logits float (n, 7).
+
+    The paper's text speaks of two convolutions; this follows its printed layer table. Left open
+    by the paper: the initial weights (Keras' default, Glorot uniform).
+
+    Source: Figure 6 of the paper, names included.
+    """
+    return keras.Sequential(
+        [
+            keras.Input(INPUT_SHAPE),
+            layers.Conv2D(32, 3, activation="relu", name="conv2d"),
+            layers.Conv2D(64, 3, activation="relu", name="conv2d_1"),
+            layers.MaxPooling2D(2, name="max_pooling2d"),
+            layers.Conv2D(128, 3, activation="relu", name="conv2d_2"),
+            layers.MaxPooling2D(2, name="max_pooling2d_1"),
+            layers.Conv2D(128, 3, activation="relu", name="conv2d_3"),
+            layers.MaxPooling2D(2, name="max_pooling2d_2"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(recipe.hidden_neurons, activation="relu", name="dense"),
+            layers.Dense(len(EMOTIONS), name="dense_1"),
+        ],
+        name="sequential",
+    )
+
+
+def improved(recipe: Recipe) -> keras.Sequential:
+    """The improved network: the shallow one with three dropout layers.
+
+    Input float (n, 48, 48, 1) in [0, 1]; output logits float (n, 7).
+
+    The paper's text puts dropout after each convolution; this follows its printed layer table.
+    Left open by the paper: the dropout rates, and the initial weights (Glorot uniform).
+
+    Source: Figure 7 of the paper, names included.
+    """
+    return keras.Sequential(
+        [
+            keras.Input(INPUT_SHAPE),
+            layers.Conv2D(32, 3, activation="relu", name="conv2d_4"),
+            layers.Conv2D(64, 3, activation="relu", name="conv2d_5"),
+            layers.MaxPooling2D(2, name="max_pooling2d_3"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout"),
+            layers.Conv2D(128, 3, activation="relu", name="conv2d_6"),
+            layers.MaxPooling2D(2, name="max_pooling2d_4"),
+            layers.Conv2D(128, 3, activation="relu", name="conv2d_7"),
+            layers.MaxPooling2D(2, name="max_pooling2d_5"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout_1"),
+            layers.Flatten(name="flatten_1"),
+            layers.Dense(recipe.hidden_neurons, activation="relu", name="dense_2"),
+            layers.Dropout(recipe.dropout_dense, name="dropout_2"),
+            layers.Dense(len(EMOTIONS), name="dense_3"),
+        ],
+        name="sequential_1",
+    )
+
+
+def deep(recipe: Recipe) -> keras.Sequential:
+    """The deep network: thirteen padded convolutions in four groups, each with batch normalisation.
+
+    Input float (n, 48, 48, 1) in [0, 1]; output logits float (n, 7).
+
+    The paper's text speaks of four convolutions, all 3 x 3; this follows its printed layer table,
+    whose parameter counts fix the 5 x 5 kernels of the second group. Left open by the paper: the
+    dropout rates, the initial weights (Glorot uniform), and whether ReLU stands before batch
+    normalisation (here it does: the table has no activation layer, so it is the convolution's).
+
+    Source: Figure 8 of the paper, names included.
+    """
+    return keras.Sequential(
+        [
+            keras.Input(INPUT_SHAPE),
+            *_normalised_convolution(64, 3, 70),
+            *_normalised_convolution(64, 3, 71),
+            layers.MaxPooling2D(2, name="max_pooling2d_30"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout_37"),
+            *_normalised_convolution(128, 5, 72),
+            *_normalised_convolution(128, 5, 73),
+            *_normalised_convolution(128, 5, 74),
+            layers.MaxPooling2D(2, name="max_pooling2d_31"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout_38"),
+            *_normalised_convolution(512, 3, 75),
+            *_normalised_convolution(512, 3, 76),
+            *_normalised_convolution(512, 3, 77),
+            *_normalised_convolution(512, 3, 78),
+            layers.MaxPooling2D(2, name="max_pooling2d_32"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout_39"),
+            *_normalised_convolution(512, 3, 79),
+            *_normalised_convolution(512, 3, 80),
+            *_normalised_convolution(512, 3, 81),
+            *_normalised_convolution(512, 3, 82),
+            layers.MaxPooling2D(2, name="max_pooling2d_33"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout_40"),
+            layers.Flatten(name="flatten_8"),
+            layers.Dense(recipe.hidden_neurons, activation="relu", name="dense_20"),
+            layers.Dropout(recipe.dropout_dense, name="dropout_41"),
+            layers.Dense(len(EMOTIONS), name="dense_21"),
+        ],
+        name="sequential_8",
+    )
+
+
+def _normalised_convolution(filters: int, kernel: int, number: int) -> list[layers.Layer]:
+    """A padded convolution with ReLU and its batch normalisation, numbered as in Figure 8."""
+    return [
+        layers.Conv2D(filters, kernel, padding="same", activation="relu", name=f"conv2d_{number}"),
+        layers.BatchNormalization(name=f"batch_normalization_{number + 1}"),
+    ]
+
+
+MODELS: dict[str, Callable[[Recipe], keras.Sequential]] = {
+    "shallow": shallow,
+    "improved": improved,
+    "deep": deep,
+}
+
+
+def augmentation(recipe: Recipe) -> list[layers.Layer]:
+    """The random layers of a recipe, active in training only; empty without augmentation.
+
+    Each takes and returns float images (n, 48, 48, 1) in [0, 1]; what comes in over the border
+    repeats the edge.
+
+    Source: section 2.1 of the paper names Keras' ImageDataGenerator and no strength; flips,
+    rotations, shifts and zooms are its usual ones.
+    """
+    random_layers = []
+    if recipe.flip:
+        random_layers.append(layers.RandomFlip("horizontal"))
+    if recipe.rotation:
+        random_layers.append(layers.RandomRotation(recipe.rotation / 360, fill_mode="nearest"))
+    if recipe.shift:
+        random_layers.append(
+            layers.RandomTranslation(recipe.shift, recipe.shift, fill_mode="nearest")
+        )
+    if recipe.zoom:
+        random_layers.append(layers.RandomZoom(recipe.zoom, recipe.zoom, fill_mode="nearest"))
+    return random_layers
+
+
+def build(recipe: Recipe) -> keras.Sequential:
+    """The compiled model of a recipe: rescaling, augmentation, then the network as one layer.
+
+    Input uint8 (n, 48, 48, 1), 0..255; output logits float (n, 7). Adam on the cross-entropy of
+    the softmax, which the paper calls its loss function.
+
+    Source: section 2 (Adam), section 2.2 (softmax), Tables 1 and 2 (learning rate).
+    """
+    model = keras.Sequential(
+        [
+            keras.Input(INPUT_SHAPE, dtype="uint8"),
+            layers.Rescaling(1 / 255),
+            *augmentation(recipe),
+            MODELS[recipe.model](recipe),
+        ],
+        name=recipe.model,
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(recipe.learning_rate),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def network(model: keras.Sequential) -> keras.Sequential:
+    """The network inside a built model, without rescaling and augmentation."""
+    return model.layers[-1]

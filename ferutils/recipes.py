@@ -1,0 +1,234 @@
+"""The validated description of one training, its run id, and the command that repeats it.
+
+Reads the parameters of a notebook; writes nothing. Needs no Keras.
+"""
+
+import difflib
+import hashlib
+import json
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+# What the paper prints for each network (Tables 1 and 2; section 2.2 for the epochs), and the
+# dropout rates, which it leaves open, of the public code that has this same network.
+PAPER = {
+    "shallow": {"learning_rate": 1e-3, "hidden_neurons": 1024, "epochs": 10},
+    "improved": {"learning_rate": 1e-3, "hidden_neurons": 1024, "epochs": 10},
+    "deep": {"learning_rate": 1e-4, "hidden_neurons": 512, "epochs": 10},
+}
+DROPOUT = {
+    "shallow": {"dropout_convolution": 0.0, "dropout_dense": 0.0},
+    "improved": {"dropout_convolution": 0.25, "dropout_dense": 0.5},
+    "deep": {"dropout_convolution": 0.25, "dropout_dense": 0.5},
+}
+# Drawn faces show the whole machine move within a minute on two cores, hence the small numbers.
+DRAWN = {
+    "shallow": {"epochs": 6, "train_images": 1400},
+    "improved": {"epochs": 6, "train_images": 1400},
+    "deep": {"epochs": 1, "train_images": 70, "evaluation_images": 70},
+}
+# The strengths of the usual Keras generator, where augmentation is asked for.
+GENERATOR = {"flip": True, "rotation": 10.0, "shift": 0.1, "zoom": 0.1}
+NO_AUGMENTATION = {"flip": False, "rotation": 0.0, "shift": 0.0, "zoom": 0.0}
+
+# Notebook parameters that say where things are, not what is trained.
+PLACES = ("data",)
+
+
+class Recipe(BaseModel):
+    """Everything that decides one training.
+
+    A field that is None when it enters takes the value that the paper prints for the model, or,
+    on drawn faces, one small enough for a minute; the paper's gaps are filled as the report's
+    "What the paper leaves open" says. Two recipes are equal exactly if they train the same.
+
+    Source: section 2 and Tables 1 and 2 of the paper.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    model: Literal["shallow", "improved", "deep"] = Field(
+        description="network: shallow, improved or deep"
+    )
+    dataset: Literal["fer2013", "drawn"] = Field(
+        "fer2013", description="fer2013, or drawn: the embedded stand-in that needs no download"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="seed of initial weights, order of images, dropout and augmentation"
+    )
+    epochs: Count | None = Field(
+        None,
+        description="passes over the training images; None: 10, fewer on drawn faces",
+    )
+    batch_size: Count = Field(64, description="images per step; the paper does not say")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="of Adam; paper: 0.001, deep 0.0001"
+    )
+    hidden_neurons: Count | None = Field(
+        None, description="of the hidden dense layer; paper: 1024, deep 512"
+    )
+    dropout_convolution: Rate | None = Field(
+        None, description="dropout rate after groups of convolutions; the paper does not say"
+    )
+    dropout_dense: Rate | None = Field(
+        None, description="dropout rate after the hidden dense layer; the paper does not say"
+    )
+    augmentation: Literal["none", "generator"] = Field(
+        "none", description="none, or generator: random flips, rotations, shifts and zooms"
+    )
+    flip: bool | None = Field(None, description="augmentation: mirror half of the images")
+    rotation: Annotated[float, Field(ge=0, le=180)] | None = Field(
+        None, description="augmentation: largest angle in degrees"
+    )
+    shift: Rate | None = Field(
+        None, description="augmentation: largest shift, as a fraction of the width"
+    )
+    zoom: Rate | None = Field(None, description="augmentation: largest zoom, as a fraction")
+    train_images: Annotated[int, Field(ge=7)] | None = Field(
+        None, description="train on so many images only, class shares kept; None: all"
+    )
+    evaluation_images: Annotated[int, Field(ge=7)] | None = Field(
+        None, description="evaluate on so many images of each held-out split only; None: all"
+    )
+    validation_split: Literal["PublicTest", "PrivateTest", "both"] = Field(
+        "PublicTest", description="held-out split whose scores are followed during training"
+    )
+    kept_epoch: Literal["last", "best"] = Field(
+        "last", description="weights that are evaluated: last, or best by validation accuracy"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: dict[str, Any]) -> dict[str, Any]:
+        model = given.get("model")
+        if model not in PAPER:
+            return given  # the field's own check names the models there are
+        defaults = PAPER[model] | DROPOUT[model]
+        if given.get("dataset") == "drawn":
+            defaults |= DRAWN[model]
+        defaults |= GENERATOR if given.get("augmentation") == "generator" else NO_AUGMENTATION
+        return defaults | {name: value for name, value in given.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Recipe":
+        if self.model == "shallow" and (self.dropout_convolution or self.dropout_dense):
+            raise ValueError("no dropout for the shallow model, which has no such layer")
+        if self.augmentation == "none" and any(getattr(self, name) for name in NO_AUGMENTATION):
+            raise ValueError(f"augmentation = generator where {', '.join(GENERATOR)} are given")
+        return self
+
+    def differing(self) -> dict[str, Any]:
+        """The fields whose value is not the one that an absent parameter would get."""
+        default = Recipe(model=self.model, dataset=self.dataset, augmentation=self.augmentation)
+        mine, other = self.model_dump(), default.model_dump()
+        ways = {"dataset": self.dataset != "fer2013", "augmentation": self.augmentation != "none"}
+        return {name: mine[name] for name in mine if ways.get(name, mine[name] != other[name])}
+
+    @property
+    def reduced(self) -> bool:
+        """Whether this training was smaller than the paper's: fewer epochs or fewer images."""
+        fewer_images = self.train_images is not None or self.evaluation_images is not None
+        return fewer_images or self.epochs < PAPER[self.model]["epochs"]
+
+    def command(self) -> str:
+        """The papermill command that repeats this training."""
+        options = [f"-p {name} {value}" for name, value in self.differing().items()]
+        start = "papermill" if self.dataset == "drawn" else "FER2013=PATH papermill"
+        notebook = f"notebooks/{self.model}.ipynb"
+        return " ".join([start, "--log-output", notebook, "out.ipynb", *options])
+
+
+def type_name(parameter: str) -> str:
+    """The Python type of a parameter's values, None apart, as papermill's help shows it."""
+    kinds = {"integer": "int", "number": "float", "boolean": "bool", "string": "str"}
+    schema = Recipe.model_json_schema()["properties"][parameter]
+    return kinds[schema.get("type") or schema["anyOf"][0]["type"]]
+
+
+def run_id(recipe: Recipe, fingerprints: Mapping[str, str]) -> str:
+    """The name of the run of a recipe on a dataset: the model, then a hash of both.
+
+    A field at its class default does not enter the hash, so a later parameter whose default is
+    today's behaviour leaves the ids of older records as they are.
+
+    Args:
+        recipe: the recipe.
+        fingerprints: SHA-256 (hex) of each split.
+    """
+    content = {
+        "recipe": recipe.model_dump(exclude_defaults=True),
+        "dataset": dict(sorted(fingerprints.items())),
+    }
+    text = json.dumps(content, sort_keys=True)
+    return f"{recipe.model}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def make(**parameters: Any) -> Recipe:
+    """A recipe from named parameters.
+
+    Raises:
+        ValueError: a parameter is unknown or its value impossible; says what was expected, what
+            was received, and what to do.
+    """
+    try:
+        return Recipe(**_floats(parameters))
+    except ValidationError as error:
+        raise ValueError("\n".join(_explain(item) for item in error.errors())) from None
+
+
+def from_notebook(namespace: Mapping[str, Any]) -> Recipe:
+    """The recipe that a notebook's variables describe.
+
+    Every variable counts, because papermill injects a misspelt parameter as one more variable:
+    call it in the first cell after the parameters.
+
+    Args:
+        namespace: the notebook's `globals()`.
+
+    Raises:
+        ValueError: as `make`.
+    """
+    parameters = {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in PLACES and not _is_of_the_shell(name, value)
+    }
+    return make(**parameters)
+
+
+def _is_of_the_shell(name: str, value: Any) -> bool:
+    """Whether a notebook's variable is IPython's or an import, hence no parameter."""
+    return name in ("In", "Out") or isinstance(value, types.ModuleType) or callable(value)
+
+
+def _floats(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with 1 written where 1.0 is meant taken as a float; strict otherwise."""
+    floats = ("learning_rate", "dropout_convolution", "dropout_dense", "rotation", "shift", "zoom")
+    return {
+        name: float(value) if name in floats and type(value) is int else value
+        for name, value in parameters.items()
+    }
+
+
+def _explain(error: Any) -> str:
+    """One sentence each: expected, received, remedy, from an error of pydantic."""
+    name = str(error["loc"][0]) if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        known = [*Recipe.model_fields, *PLACES]
+        near = difflib.get_close_matches(name, known, n=1)
+        remedy = f"Did you mean {near[0]}?" if near else "See papermill --help-notebook."
+        return f"Expected one of the parameters {', '.join(known)}. Received: {name}. {remedy}"
+    if not name:
+        return f"Expected {error['ctx']['error']}. Received: {error['input']}. Change one of them."
+    expected = error["msg"].replace("Input should be", "").strip()
+    meaning = Recipe.model_fields[name].description
+    return (
+        f"Expected for {name}: {expected} ({meaning}). "
+        f"Received: {error.get('input')!r}. Change it with -p {name} VALUE."
+    )

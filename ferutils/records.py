@@ -1,0 +1,288 @@
+"""Run records: what one training measured, in a folder named by its run id.
+
+Reads and writes `<run id>/history.csv`, `predictions.npz` and, last, `run.json`. Needs no Keras.
+"""
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ferutils import paths
+from ferutils.data import SPLITS, Dataset
+from ferutils.recipes import Recipe, run_id
+
+HELD_OUT = SPLITS[1:]
+HISTORY_COLUMNS = (
+    "epoch",
+    "training_loss",
+    "training_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "training_seconds",
+    "validation_seconds",
+)
+Accuracy = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Layer(_Part):
+    """One row of a layer table, as Keras and the paper print it."""
+
+    name: str
+    type: str
+    output_shape: list[int]  # without the batch
+    parameters: int
+    trainable_parameters: int
+
+
+class Scores(_Part):
+    """What Keras reported for one split, in inference mode, with the kept weights."""
+
+    loss: float  # mean cross-entropy, nats
+    accuracy: Accuracy
+    images: int
+
+
+class DatasetNote(_Part):
+    """Which dataset a run saw."""
+
+    name: str
+    fingerprints: dict[str, str]  # SHA-256 per split
+    counts: dict[str, list[int]]  # images per emotion and split, in label order
+    differences: list[str]  # from the published FER-2013, in words
+
+
+class Cost(_Part):
+    """What a run took."""
+
+    wall_seconds: float  # training, validation and final evaluation
+    images_per_second: float  # training steps alone
+    peak_memory_bytes: int  # of the process
+
+
+class Environment(_Part):
+    """What a run ran on."""
+
+    device: str
+    backend: str
+    system: str
+    versions: dict[str, str]
+
+
+class Code(_Part):
+    """Which code made a run."""
+
+    commit: str | None
+    clean: bool | None  # whether the working tree had no change against that commit
+    fingerprint: str  # of the modules that shape the numbers
+
+
+class Run(_Part):
+    """The content of `run.json`."""
+
+    id: str
+    recipe: Recipe
+    dataset: DatasetNote
+    layers: list[Layer]
+    scores: dict[str, Scores]  # by split
+    kept_epoch: int  # the epoch whose weights gave the scores and predictions, from 1
+    cost: Cost
+    environment: Environment
+    code: Code
+    started: datetime
+    checksums: dict[str, str] = {}  # SHA-256 of the other files of the record
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of one split, image by image in the dataset's canonical order."""
+
+    labels: np.ndarray  # uint8 (n,), the truth, 0..6
+    log_probabilities: np.ndarray  # float32 (n, 7), natural logarithms, at most 0
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable label, int64 (n,)."""
+        return self.log_probabilities.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished run as it is read back: its description, curves and predictions."""
+
+    run: Run
+    history: pd.DataFrame  # HISTORY_COLUMNS, a row per epoch; losses in nats, times in seconds
+    predictions: dict[str, Predictions]  # by held-out split
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the run."""
+        return self.run.recipe
+
+
+def to_float16(log_probabilities: np.ndarray) -> np.ndarray:
+    """Log-probabilities rounded to float16 with each image's most probable label unchanged.
+
+    Rounding can make two classes equal; the predicted label, hence accuracy and confusion, must
+    not depend on it, so that the winner of such a tie is moved up by one step.
+
+    Args:
+        log_probabilities: float (n, 7), at most 0.
+
+    Returns:
+        float16 (n, 7).
+    """
+    rounded = log_probabilities.astype(np.float16)
+    winner = log_probabilities.argmax(axis=1)
+    tied = np.flatnonzero(rounded.argmax(axis=1) != winner)
+    rounded[tied, winner[tied]] = np.nextafter(rounded[tied, winner[tied]], np.float16(0))
+    return rounded
+
+
+def write(
+    run: Run, history: pd.DataFrame, predictions: dict[str, Predictions], folder: Path
+) -> Path:
+    """Write a record whole or not at all; a finished record that is already there stays.
+
+    Args:
+        run: its description, without checksums.
+        history: HISTORY_COLUMNS, a row per epoch.
+        predictions: by held-out split.
+        folder: the folder of all records; the record becomes the folder `<run id>` in it.
+
+    Returns:
+        The record's folder.
+    """
+    target = folder / run.id
+    files = {
+        "history.csv": history[list(HISTORY_COLUMNS)].to_csv(index=False).encode(),
+        "predictions.npz": _pack(predictions),
+    }
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    described = run.model_copy(update={"checksums": checksums})
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{run.id}-", dir=folder))
+    try:
+        unfinished.chmod(0o755)
+        for name, content in files.items():
+            _write_through(unfinished / name, content)
+        _write_through(unfinished / "run.json", described.model_dump_json(indent=2).encode())
+        if not (target / "run.json").is_file():
+            shutil.rmtree(target, ignore_errors=True)
+            unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return target
+
+
+def _pack(predictions: dict[str, Predictions]) -> bytes:
+    """The predictions as the bytes of a compressed .npz file."""
+    arrays = {}
+    for split, one in predictions.items():
+        arrays[f"{split}_labels"] = one.labels.astype(np.uint8)
+        arrays[f"{split}_log_probabilities"] = to_float16(one.log_probabilities)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """Write a file and see it on the disk, so that a later rename cannot outrun its content."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(folder: Path) -> Record:
+    """Read and check one record.
+
+    Raises:
+        ValueError: the record is unfinished, damaged, or not what its name says.
+    """
+    run = _read_run(folder)
+    contents = {name: _read_checked(folder / name, run.checksums) for name in run.checksums}
+    history = pd.read_csv(io.BytesIO(contents["history.csv"]))
+    with np.load(io.BytesIO(contents["predictions.npz"]), allow_pickle=False) as arrays:
+        predictions = {
+            split: Predictions(
+                labels=arrays[f"{split}_labels"],
+                log_probabilities=arrays[f"{split}_log_probabilities"].astype(np.float32),
+            )
+            for split in HELD_OUT
+        }
+    return Record(run, history, predictions)
+
+
+def _read_run(folder: Path) -> Run:
+    path = folder / "run.json"
+    if not path.is_file():
+        raise ValueError(
+            f"Expected a finished record with run.json in {folder.name}. Received: "
+            f"{sorted(file.name for file in folder.glob('*')) or 'nothing'}. "
+            "An unfinished run is trained again; its folder can be removed."
+        )
+    try:
+        run = Run.model_validate_json(path.read_bytes(), strict=False)
+    except ValidationError as error:
+        raise ValueError(
+            f"Expected {folder.name}/run.json to be a run record. Received: {error}. "
+            "Restore it from git, or remove the folder to train the run again."
+        ) from None
+    expected = run_id(run.recipe, run.dataset.fingerprints)
+    if not run.id == expected == folder.name:
+        raise ValueError(
+            f"Expected a record of run {expected}, which its recipe and dataset make. Received: "
+            f"id {run.id} in folder {folder.name}. Restore it from git, or remove the folder."
+        )
+    return run
+
+
+def _read_checked(path: Path, checksums: dict[str, str]) -> bytes:
+    content = path.read_bytes() if path.is_file() else b""
+    received = hashlib.sha256(content).hexdigest()
+    if received != checksums[path.name]:
+        raise ValueError(
+            f"Expected {path.parent.name}/{path.name} with SHA-256 {checksums[path.name]}. "
+            f"Received: {received if content else 'no file, or an empty one'}. "
+            "Restore the record from git, or remove its folder to train the run again."
+        )
+    return content
+
+
+def find(name: str, folders: Iterable[Path] | None = None) -> Record | None:
+    """The finished record of a run id, or None; the report's records come first."""
+    for folder in folders or (paths.RECORDED_RUNS, paths.new_runs()):
+        if (folder / name / "run.json").is_file():
+            return read(folder / name)
+    return None
+
+
+def read_all(folder: Path | None = None) -> list[Record]:
+    """Every finished record of a folder, in the order of their ids."""
+    folder = folder or paths.RECORDED_RUNS
+    return [read(file.parent) for file in sorted(folder.glob("[!.]*/run.json"))]
+
+
+def note(dataset: Dataset) -> DatasetNote:
+    """What a record says of a dataset."""
+    return DatasetNote(
+        name=dataset.name,
+        fingerprints=dataset.fingerprints,
+        counts=dataset.counts(),
+        differences=list(dataset.differences),
+    )

@@ -1,0 +1,176 @@
+"""Recipe and dataset -> trained model -> what it measured.
+
+Reads arrays; writes the weights it is told to. This module and `models` shape every number of a
+run: their code fingerprint goes into the record.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from ferutils import models
+from ferutils.data import Dataset, Split, subset
+from ferutils.recipes import Recipe
+from ferutils.records import HELD_OUT, HISTORY_COLUMNS, Layer, Predictions, Scores
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one training measured."""
+
+    model: keras.Sequential
+    history: pd.DataFrame  # HISTORY_COLUMNS, a row per epoch
+    kept_epoch: int  # the epoch, from 1, whose weights the model holds
+    scores: dict[str, Scores]
+    predictions: dict[str, Predictions]
+    layers: list[Layer]
+
+
+def train(recipe: Recipe, dataset: Dataset, report: Callable[[dict], None] = print) -> Trained:
+    """Train a recipe and evaluate the kept weights on every split.
+
+    The same recipe and dataset give the same numbers on the same CPU.
+
+    Args:
+        recipe: what to train.
+        dataset: its images and labels.
+        report: called after each epoch with that epoch's row of the history.
+
+    Raises:
+        ValueError: the recipe asks for more images than there are.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    splits = _selected(recipe, dataset)
+    model = models.build(recipe)
+    history, kept_epoch = _fit(model, recipe, splits, report)
+    return Trained(
+        model=model,
+        history=history,
+        kept_epoch=kept_epoch,
+        scores={name: _evaluate(model, split, recipe) for name, split in splits.items()},
+        predictions={name: _predict(model, splits[name], recipe) for name in HELD_OUT},
+        layers=layer_table(models.network(model)),
+    )
+
+
+def _selected(recipe: Recipe, dataset: Dataset) -> dict[str, Split]:
+    """The splits, cut down to as many images as the recipe asks for."""
+    wanted = {"Training": recipe.train_images} | dict.fromkeys(HELD_OUT, recipe.evaluation_images)
+    return {
+        name: split if wanted[name] is None else subset(split, wanted[name])
+        for name, split in dataset.splits.items()
+    }
+
+
+def validation(recipe: Recipe, splits: dict[str, Split]) -> Split:
+    """The images whose scores are followed during training."""
+    if recipe.validation_split != "both":
+        return splits[recipe.validation_split]
+    return Split(
+        images=np.concatenate([splits[name].images for name in HELD_OUT]),
+        labels=np.concatenate([splits[name].labels for name in HELD_OUT]),
+    )
+
+
+def _fit(
+    model: keras.Sequential, recipe: Recipe, splits: dict[str, Split], report: Callable
+) -> tuple[pd.DataFrame, int]:
+    """Train epoch by epoch; the history, and the epoch whose weights the model is left with."""
+    watched = validation(recipe, splits)
+    rows, kept_epoch, kept_weights, highest = [], 0, None, -1.0
+    for epoch in range(1, recipe.epochs + 1):
+        rows.append(_epoch(model, recipe, splits["Training"], watched, epoch))
+        report(rows[-1])
+        accuracy = rows[-1]["validation_accuracy"]
+        if recipe.kept_epoch == "last" or accuracy > highest:
+            kept_epoch, kept_weights, highest = epoch, model.get_weights(), accuracy
+    model.set_weights(kept_weights)
+    return pd.DataFrame(rows, columns=list(HISTORY_COLUMNS)), kept_epoch
+
+
+def _epoch(
+    model: keras.Sequential, recipe: Recipe, training: Split, watched: Split, epoch: int
+) -> dict[str, float]:
+    """One pass over the training images, in the order of seed and epoch, then validation."""
+    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(training.labels))
+    start = time.perf_counter()
+    fitted = model.fit(
+        training.images[order][..., None],
+        training.labels[order],
+        batch_size=recipe.batch_size,
+        shuffle=False,  # shuffled above, so that the order is ours on every backend
+        verbose=0,
+    ).history
+    middle = time.perf_counter()
+    scores = _evaluate(model, watched, recipe)
+    return {
+        "epoch": epoch,
+        "training_loss": float(fitted["loss"][0]),
+        "training_accuracy": float(fitted["accuracy"][0]),
+        "validation_loss": scores.loss,
+        "validation_accuracy": scores.accuracy,
+        "training_seconds": middle - start,
+        "validation_seconds": time.perf_counter() - middle,
+    }
+
+
+def _evaluate(model: keras.Sequential, split: Split, recipe: Recipe) -> Scores:
+    """Loss and accuracy of a split in inference mode, as Keras computes them."""
+    loss, accuracy = model.evaluate(
+        split.images[..., None], split.labels, batch_size=recipe.batch_size, verbose=0
+    )
+    return Scores(loss=float(loss), accuracy=float(accuracy), images=len(split.labels))
+
+
+def _predict(model: keras.Sequential, split: Split, recipe: Recipe) -> Predictions:
+    """Log-probabilities of a split in inference mode."""
+    logits = model.predict(split.images[..., None], batch_size=recipe.batch_size, verbose=0)
+    logits = logits.astype(np.float64)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return Predictions(split.labels, log_probabilities)
+
+
+def layer_table(network: keras.Sequential) -> list[Layer]:
+    """The rows that `summary` prints: name, type, output shape without the batch, parameters."""
+    return [
+        Layer(
+            name=layer.name,
+            type=type(layer).__name__,
+            output_shape=list(layer.output.shape[1:]),
+            parameters=layer.count_params(),
+            trainable_parameters=sum(int(np.prod(w.shape)) for w in layer.trainable_weights),
+        )
+        for layer in network.layers
+    ]
+
+
+def save_weights(model: keras.Sequential, path: Path) -> None:
+    """Save the weights in Keras' own format, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".unfinished-{path.name}")
+    model.save_weights(unfinished)
+    unfinished.replace(path)
+
+
+def device() -> str:
+    """The name of the accelerator that Keras trains on, or "" for the processor."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        cards = tf.config.list_physical_devices("GPU")
+        return tf.config.experimental.get_device_details(cards[0])["device_name"] if cards else ""
+    if backend == "jax":
+        import jax
+
+        first = jax.devices()[0]
+        return "" if first.platform == "cpu" else first.device_kind
+    import torch
+
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""

@@ -1,0 +1,762 @@
+"""Tests of reading FER-2013 in all its forms, of what is refused, of the cache and of subsets."""
+
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ferutils import data
+
+SIZES = {"Training": 3, "PublicTest": 2, "PrivateTest": 1}  # images per class
+FORMS = {
+    "csv": "fer2013.csv",
+    "quoted csv": "fer2013.csv",
+    "icml": "icml_face_data.csv",
+    "csv.gz": "fer2013.csv.gz",
+    "csv.xz": "fer2013.csv.xz",
+    "icml csv.gz": "icml_face_data.csv.gz",
+    "folder": "fer2013",
+    "deeper folder": "archive",
+    "synonyms": "fer2013",
+    "csv in folder": "download",
+    "csv in zip": "fer2013.csv.zip",
+    "csv in zip of other files": "archive.zip",
+    "folder in zip": "fer2013.zip",
+    "deeper folder in zip": "archive.zip",
+    "csv in tar.gz": "fer2013.tar.gz",
+    "icml in tgz": "archive.tgz",
+    "folder in tar.gz": "fer2013.tar.gz",
+}
+SYNONYMS = ("Anger", "disgusted", "fearful", "Happiness", "SADNESS", "surprised", "neutral")
+
+pytestmark = pytest.mark.filterwarnings("ignore:This copy of FER-2013")
+
+
+def tiny():
+    """Arrays of a tiny dataset, split by split, in an order that is not the canonical one."""
+    random = np.random.RandomState(0)
+    arrays = {}
+    for split, size in SIZES.items():
+        labels = random.permutation(np.repeat(np.arange(7, dtype=np.uint8), size))
+        arrays[split] = random.randint(0, 256, (len(labels), 48, 48), np.uint8), labels
+    return arrays
+
+
+def rows(arrays=None):
+    for split, (images, labels) in (arrays or tiny()).items():
+        for image, label in zip(images, labels):
+            yield str(label), " ".join(map(str, image.ravel())), split
+
+
+def csv_bytes(arrays=None):
+    lines = [f"{label},{pixels},{split}\n" for label, pixels, split in rows(arrays)]
+    return ("emotion,pixels,Usage\n" + "".join(lines)).encode()
+
+
+def quoted_bytes():
+    lines = [f'"{label}","{pixels}","{split}"\r\n' for label, pixels, split in rows()]
+    return ("\ufeffemotion,pixels,Usage\r\n" + "".join(lines) + "\r\n").encode()
+
+
+def icml_bytes():
+    lines = [f"{label},{split},{pixels}\n" for label, pixels, split in rows()]
+    return ("emotion, Usage, pixels\n" + "".join(lines)).rstrip("\n").encode()
+
+
+def image_bytes(image, kind="png"):
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def tree(names=data.EMOTIONS, prefix=""):
+    """Names and contents of the image folder."""
+    members = {f"{prefix}about.txt": b"text", f"{prefix}train/.hidden.png": b"no image"}
+    for split, (images, labels) in tiny().items():
+        part = "train" if split == "Training" else "test"
+        for number, (image, label) in enumerate(zip(images, labels)):
+            name = f"{prefix}{part}/{names[label]}/{split}_{number:05d}.png"
+            members[name] = image_bytes(image)
+    return members
+
+
+def kaggle(members):
+    """A CSV between the other files of the download."""
+    others = {"fer2013/README": b"text", "fer2013/fer2013.bib": b"@text", "test.csv": b"pixels\n"}
+    return {**others, "__MACOSX/fer2013/._fer2013.csv": b"resource", **members}
+
+
+def write_folder(path, members):
+    for name, content in members.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+def write_zip(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def tar_bytes(members):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def write_tar(path, members):
+    path.write_bytes(gzip.compress(tar_bytes(members)))
+    return path
+
+
+def write_form(form, folder):
+    path = folder / FORMS[form]
+    if "folder" in form or form == "synonyms":
+        prefix = "fer2013/" if "deeper" in form else ""
+        members = tree(SYNONYMS if form == "synonyms" else data.EMOTIONS, prefix)
+    else:
+        content = icml_bytes() if "icml" in form else csv_bytes()
+        name = "icml_face_data.csv" if "icml" in form else "fer2013/fer2013.csv"
+        members = {name: content}
+    if form == "csv in folder":
+        return write_folder(path, {"fer2013.csv": csv_bytes()})
+    if form in ("csv in zip of other files", "csv in tar.gz"):
+        members = kaggle(members)
+    if path.suffix == ".zip":
+        return write_zip(path, members)
+    if path.name.endswith((".tar.gz", ".tgz")):
+        return write_tar(path, members)
+    if not path.suffix:
+        return write_folder(path, members)
+    packed = {".gz": gzip.compress, ".xz": lzma.compress}.get(path.suffix, bytes)
+    path.write_bytes(quoted_bytes() if form == "quoted csv" else packed(content))
+    return path
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def tiny_csv(tmp_path):
+    path = tmp_path / "fer2013.csv"
+    path.write_bytes(csv_bytes())
+    return path
+
+
+def assert_same(one, other):
+    assert one.fingerprints == other.fingerprints
+    for split in data.SPLITS:
+        np.testing.assert_array_equal(one.splits[split].images, other.splits[split].images)
+        np.testing.assert_array_equal(one.splits[split].labels, other.splits[split].labels)
+
+
+def refused(path, cache, *words):
+    """The message with which a source is refused; nothing may be left in the cache."""
+    with pytest.raises(ValueError, match=r"Expected .*\. Received: .*\. \w+") as caught:
+        data.load(path, cache)
+    message = str(caught.value)
+    for word in words:
+        assert word in message
+    assert not cache.exists() or not list(cache.iterdir())
+    return message
+
+
+# Forms
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_dataset(form, tmp_path):
+    before = data.make_dataset("fer2013", tiny())
+    path = write_form(form, tmp_path)
+    files = sorted(tmp_path.rglob("*"))
+    after = data.load(path)
+    assert_same(before, after)
+    assert after.counts() == {split: [size] * 7 for split, size in SIZES.items()}
+    for split in after.splits.values():
+        assert split.images.dtype == split.labels.dtype == np.uint8
+        assert split.images.flags.c_contiguous
+    assert sorted(tmp_path.rglob("*")) == files  # nothing is unpacked
+
+
+def test_reads_jpeg_images(tmp_path):
+    members = {}
+    for name, content in tree().items():
+        if name.endswith("0.png"):
+            image = np.asarray(Image.open(io.BytesIO(content)))
+            content, name = image_bytes(image, "jpeg"), name.replace(".png", ".JPG")
+        members[name] = content
+    dataset = data.load(write_folder(tmp_path / "fer2013", members))
+    assert dataset.counts() == data.make_dataset("fer2013", tiny()).counts()
+
+
+def test_fingerprint_is_the_hash_of_sorted_records():
+    dataset = data.make_dataset("fer2013", tiny())
+    images, labels = tiny()["Training"]
+    records = sorted(bytes([label]) + image.tobytes() for image, label in zip(images, labels))
+    assert dataset.fingerprints["Training"] == hashlib.sha256(b"".join(records)).hexdigest()
+    split = dataset.splits["Training"]
+    joined = [bytes([label]) + image.tobytes() for image, label in zip(split.images, split.labels)]
+    assert joined == records
+
+
+def test_only_fer2013_is_compared_with_the_published_dataset():
+    assert data.make_dataset("drawn", tiny()).differences == ()
+    sentences = data.make_dataset("fer2013", tiny()).differences
+    assert [sentence.split(":")[0] for sentence in sentences] == list(data.SPLITS)
+    assert "21 images instead of 28,709 (angry 3 instead of 3,995, " in sentences[0]
+
+
+def test_a_copy_that_differs_is_warned_of_once(tiny_csv, cache):
+    for _ in range(2):  # read, then cached
+        with pytest.warns(UserWarning, match="not the published one") as caught:
+            data.load(tiny_csv, cache)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda images, labels: (images.astype(float), labels),
+        lambda images, labels: (images[:, :47], labels),
+        lambda images, labels: (images[..., None], labels),
+        lambda images, labels: (images[:0], labels[:0]),
+        lambda images, labels: (images, labels[:-1]),
+        lambda images, labels: (images, labels.astype(float)),
+        lambda images, labels: (images, labels.astype(int) - 1),
+        lambda images, labels: (images, labels + 1),
+    ],
+)
+def test_make_dataset_refuses_wrong_arrays(change):
+    arrays = tiny()
+    arrays["PublicTest"] = change(*arrays["PublicTest"])
+    with pytest.raises(ValueError, match=r"Expected .*PublicTest.*\. Received: .*\. \w+"):
+        data.make_dataset("drawn", arrays)
+
+
+def test_make_dataset_refuses_missing_splits_and_unknown_names():
+    arrays = tiny()
+    with pytest.raises(ValueError, match="Received: 'cifar'"):
+        data.make_dataset("cifar", arrays)
+    del arrays["PublicTest"]
+    with pytest.raises(ValueError, match="Received: Training, PrivateTest"):
+        data.make_dataset("drawn", arrays)
+
+
+# Bad CSV files
+
+
+def change_field(line, column, change):
+    fields = line.split(b",")
+    fields[column] = change(fields[column])
+    return b",".join(fields)
+
+
+BAD_ROWS = {
+    "2303 pixels": (1, lambda pixels: pixels.rsplit(b" ", 1)[0], "2,303 pixels"),
+    "2305 pixels": (1, lambda pixels: pixels + b" 7", "2,305 pixels"),
+    "no pixels": (1, lambda pixels: b"", "0 pixels"),
+    "pixel 256": (1, lambda pixels: b"256" + pixels[pixels.index(b" ") :], "'256' as pixel 1"),
+    "pixel -1": (1, lambda pixels: pixels[: pixels.rindex(b" ")] + b" -1", "'-1' as pixel 2,304"),
+    "pixel x": (1, lambda pixels: b"x" + pixels[pixels.index(b" ") :], "'x' as pixel 1"),
+    "pixel 1.5": (1, lambda pixels: b"1.5" + pixels[pixels.index(b" ") :], "'1.5' as pixel 1"),
+    "pixel 2**64": (1, lambda pixels: b"%d" % 2**64 + pixels[pixels.index(b" ") :], "as pixel 1"),
+    "12+3": (1, lambda pixels: b"1+" + pixels, "'1+"),
+    "label 7": (0, lambda label: b"7", "'7'"),
+    "label -1": (0, lambda label: b"-1", "'-1'"),
+    "label empty": (0, lambda label: b"", "''"),
+    "unknown Usage": (2, lambda usage: b"Validation", "'Validation'"),
+    "surplus field": (2, lambda usage: usage + b",7", "4 fields"),
+    "long": (1, lambda pixels: pixels + b" " * 100_000, "longer than 65,536 bytes"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("case", BAD_ROWS)
+def test_bad_row_is_named_with_its_line(case, packed, tmp_path, cache):
+    column, change, received = BAD_ROWS[case]
+    lines = csv_bytes().split(b"\n")
+    lines[29] = change_field(lines[29], column, change)  # line 30, counted from 1
+    content = b"\n".join(lines)
+    path = tmp_path / ("fer2013.csv.gz" if packed else "fer2013.csv")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    refused(path, cache, "in line 30 of", received)
+
+
+@pytest.mark.parametrize("missing", [5, 30, 3000, 9000])  # bytes of the last row
+def test_csv_cut_off_in_mid_row(missing, tmp_path, cache):
+    path = tmp_path / "fer2013.csv"
+    content = csv_bytes()[:-missing]
+    path.write_bytes(content)
+    number = content.count(b"\n") + 1
+    refused(path, cache, "cut off", f"line {number} of", "Download")
+
+
+@pytest.mark.parametrize("column", ["emotion", "pixels", "Usage"])
+def test_missing_column(column, tiny_csv, cache):
+    tiny_csv.write_bytes(tiny_csv.read_bytes().replace(column.encode(), b"other", 1))
+    refused(tiny_csv, cache, f"without {column.lower()}")
+
+
+@pytest.mark.parametrize("name", ["fer2013.csv", "fer2013.zip", "fer2013.tar.gz", "fer2013.csv.xz"])
+def test_empty_file(name, tmp_path, cache):
+    (tmp_path / name).write_bytes(b"")
+    refused(tmp_path / name, cache, "an empty file")
+
+
+def test_empty_csv_inside_gzip(tmp_path, cache):
+    (tmp_path / "fer2013.csv.gz").write_bytes(gzip.compress(b""))
+    refused(tmp_path / "fer2013.csv.gz", cache, "an empty file")
+
+
+@pytest.mark.parametrize("split", data.SPLITS)
+def test_csv_without_one_split(split, tiny_csv, cache):
+    lines = tiny_csv.read_bytes().splitlines(keepends=True)
+    tiny_csv.write_bytes(b"".join(line for line in lines if split.encode() not in line))
+    refused(tiny_csv, cache, f"but none of {split}")
+
+
+# Bad folders and images
+
+
+def bad_image(kind):
+    grey = np.zeros((48, 48), np.uint8)
+    png = image_bytes(np.random.RandomState(1).randint(0, 256, (48, 48), np.uint8))
+    if kind == "cut jpeg":
+        return image_bytes(np.random.RandomState(1).randint(0, 256, (48, 48), np.uint8), "jpeg")[
+            :-600
+        ]
+    return {
+        "text": b"no image",
+        "empty": b"",
+        "gif": image_bytes(grey, "gif"),
+        "cut off": png[:-500],
+        "flipped byte": png[:900] + bytes([png[900] ^ 1]) + png[901:],
+        "47 x 48": image_bytes(grey[:, 1:]),
+        "96 x 96": image_bytes(np.zeros((96, 96), np.uint8)),
+        "colour": image_bytes(np.zeros((48, 48, 3), np.uint8)),
+        "colour jpeg": image_bytes(np.zeros((48, 48, 3), np.uint8), "jpeg"),
+        "huge": image_bytes(np.zeros((1, 1), np.uint8)).replace(
+            b"\0\0\0\x01\0\0\0\x01", b"\0\x01\0\0\0\x01\0\0", 1
+        ),
+        "fat": png + bytes(data.MAX_IMAGE_BYTES),
+    }[kind]
+
+
+BAD_IMAGES = {
+    "text": "cannot be read",
+    "empty": "cannot be read",
+    "gif": "cannot be read",
+    "cut off": "cannot be read",
+    "cut jpeg": "cannot be read",
+    "flipped byte": "cannot be read",
+    "47 x 48": "47 x 48 pixels",
+    "96 x 96": "96 x 96 pixels",
+    "colour": "mode RGB",
+    "colour jpeg": "mode RGB",
+    "huge": "cannot be read",
+    "fat": "more than 1,048,576 bytes",
+}
+
+
+@pytest.mark.parametrize("form", ["folder", "zip", "tar"])
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+def test_bad_image_is_named(kind, form, tmp_path, cache):
+    members = tree()
+    name = next(name for name in members if name.startswith("test/fear/"))
+    members[name] = bad_image(kind)
+    write = {"folder": write_folder, "zip": write_zip, "tar": write_tar}[form]
+    path = tmp_path / {"folder": "fer2013", "zip": "fer2013.zip", "tar": "fer2013.tgz"}[form]
+    refused(write(path, members), cache, f"{path.name}/{name}", BAD_IMAGES[kind])
+
+
+@pytest.mark.parametrize("part", ["train/", "test/"])
+def test_folder_without_one_split(part, tmp_path, cache):
+    members = {name: content for name, content in tree().items() if part not in name}
+    split = "Training" if part == "train/" else "PublicTest"
+    refused(write_folder(tmp_path / "f", members), cache, f"in {split} of", "no image")
+
+
+@pytest.mark.parametrize("emotion", ["train/disgust", "test/disgust", "train/neutral"])
+def test_folder_without_one_class(emotion, tmp_path, cache):
+    members = {name: content for name, content in tree().items() if emotion not in name}
+    missing = emotion.split("/")[1]
+    refused(write_folder(tmp_path / "f", members), cache, f"none of {missing}", "all 7 emotions")
+
+
+def test_folder_with_an_unknown_class(tmp_path, cache):
+    members = {**tree(), "train/contempt/Training_1.png": b""}
+    refused(write_folder(tmp_path / "f", members), cache, "a folder 'contempt'")
+
+
+def test_test_images_without_their_prefix(tmp_path, cache):
+    members = {name.replace("PublicTest_", ""): content for name, content in tree().items()}
+    refused(write_folder(tmp_path / "f", members), cache, "PublicTest_<n>")
+
+
+def test_two_datasets_in_one_folder(tmp_path, cache):
+    members = {**tree(prefix="one/"), **tree(prefix="two/")}
+    refused(write_folder(tmp_path / "f", members), cache, "'one', 'two'")
+
+
+def test_folder_without_a_dataset(tmp_path, cache):
+    members = {"one.csv": b"1", "two.csv": b"2", "three.pkl": b"3"}
+    refused(write_folder(tmp_path / "f", members), cache, "3 files")
+
+
+# Bad archives and other files
+
+
+@pytest.mark.parametrize("path", ["", "nowhere/fer2013.csv"])
+def test_missing_file(path, cache):
+    with pytest.raises(FileNotFoundError, match=r"Expected .*\. Received: .* not exist\. Correct"):
+        data.load(path, cache)
+    assert not cache.exists()
+
+
+PACKED = ["fer2013.zip", "fer2013.tar.gz", "fer2013.tgz", "fer2013.csv.gz", "fer2013.csv.xz"]
+
+
+def write_packed(path, members=None):
+    if path.suffix == ".zip":
+        return write_zip(path, members or {"fer2013.csv": csv_bytes()})
+    if path.name.endswith((".tgz", ".tar.gz")):
+        return write_tar(path, members or {"fer2013.csv": csv_bytes()})
+    pack = gzip.compress if path.suffix == ".gz" else lzma.compress
+    path.write_bytes(pack(csv_bytes()))
+    return path
+
+
+@pytest.mark.parametrize("damage", ["garbage", "cut off", "zeros within"])
+@pytest.mark.parametrize("name", PACKED)
+def test_corrupt_archive(name, damage, tmp_path, cache):
+    path = write_packed(tmp_path / name)
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(
+        {
+            "garbage": b"<html>no archive</html>" * 50,
+            "cut off": content[:middle],
+            "zeros within": content[:middle] + bytes(64) + content[middle + 64 :],
+        }[damage]
+    )
+    refused(path, cache, "corrupt", name, "Download it again")
+
+
+def test_tar_cut_off_inside_whole_gzip(tmp_path, cache):
+    path = tmp_path / "fer2013.tar.gz"
+    path.write_bytes(gzip.compress(tar_bytes({"fer2013.csv": csv_bytes()})[:100_000]))
+    refused(path, cache, "corrupt")
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_damaged_archives_never_raise_anything_else(name, tmp_path, cache):
+    content = write_packed(tmp_path / name).read_bytes()
+    random = np.random.RandomState(3)
+    edges = np.r_[0:40, len(content) - 90 : len(content)]
+    for position in random.choice(edges, 40, replace=False):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << random.randint(8)
+        (tmp_path / name).write_bytes(damaged)
+        try:
+            data.load(tmp_path / name)
+        except ValueError as error:
+            assert "Received: " in str(error)
+
+
+@pytest.mark.parametrize("name", ["fer2013.zip", "fer2013.tar.gz"])
+@pytest.mark.parametrize("member", ["../evil.csv", "/etc/evil.csv", "a/../../evil", "C:\\evil.csv"])
+def test_archive_with_a_member_outside(member, name, tmp_path, cache):
+    members = {"fer2013.csv": csv_bytes(), member: b""}
+    refused(write_packed(tmp_path / name, members), cache, "a member that leaves it", repr(member))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_tar_with_a_link(kind, tmp_path, cache):
+    path = tmp_path / "fer2013.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        info = tarfile.TarInfo("fer2013.csv")
+        info.type, info.linkname = kind, "/etc/passwd"
+        archive.addfile(info)
+    refused(path, cache, "a link or special file, 'fer2013.csv'")
+
+
+def test_zip_with_a_link(tmp_path, cache):
+    path = tmp_path / "fer2013.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        info = zipfile.ZipInfo("fer2013.csv")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    refused(path, cache, "a link or special file, 'fer2013.csv'")
+
+
+@pytest.mark.parametrize(
+    "form", ["csv", "csv.gz", "csv.xz", "csv in zip", "folder in zip", "csv in tar.gz", "folder"]
+)
+def test_what_unpacks_beyond_the_bound(form, tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(data, "MAX_BYTES", 50_000)
+    refused(write_form(form, tmp_path), cache, "at most 50,000 bytes", "unpacks to more")
+
+
+def test_zip_whose_header_lies_about_the_size(tmp_path, cache):
+    path = write_zip(tmp_path / "fer2013.zip", {"fer2013.csv": csv_bytes()})
+    size = len(csv_bytes()).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (100).to_bytes(4, "little")))
+    refused(path, cache)
+
+
+def test_encrypted_zip(tmp_path, cache):
+    path = write_zip(tmp_path / "fer2013.zip", {"fer2013.csv": csv_bytes()})
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    refused(path, cache, "encrypted")
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("evil",)
+
+
+@pytest.mark.parametrize("name", ["fer.pkl", "fer.pickle", "fer2013.csv", "fer.npy", "fer.npz"])
+def test_pickles_are_never_loaded(name, tmp_path, cache, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if name.endswith(".npy"):
+        np.save(name, np.array([Evil()], dtype=object))
+    elif name.endswith(".npz"):
+        np.savez(name, images=np.array([Evil()], dtype=object))
+    else:
+        (tmp_path / name).write_bytes(pickle.dumps(Evil()))
+    refused(tmp_path / name, cache, "Pickles are never loaded")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_unknown_kind_of_file(tmp_path, cache):
+    (tmp_path / "fer2013.docx").write_bytes(b"text")
+    refused(tmp_path / "fer2013.docx", cache, "an unknown kind of file")
+
+
+# Cache
+
+
+def forbid_reading(monkeypatch):
+    def fail(source):
+        raise AssertionError(f"{source} was read again")
+
+    monkeypatch.setattr(data, "_read", fail)
+
+
+@pytest.mark.parametrize("form", ["csv", "folder"])
+def test_second_read_comes_from_the_cache(form, tmp_path, cache, monkeypatch):
+    path = write_form(form, tmp_path)
+    first = data.load(path, cache)
+    assert len(list(cache.iterdir())) == 1
+    forbid_reading(monkeypatch)
+    second = data.load(path, cache)
+    assert_same(first, second)
+    assert second == data.Dataset("fer2013", second.splits, first.fingerprints, first.differences)
+
+
+def test_changed_source_is_read_again(tiny_csv, cache):
+    data.load(tiny_csv, cache)
+    arrays = {split: (255 - images, labels) for split, (images, labels) in tiny().items()}
+    tiny_csv.write_bytes(csv_bytes(arrays))
+    os.utime(tiny_csv, ns=(1, time.time_ns() + 10**9))
+    assert_same(data.load(tiny_csv, cache), data.make_dataset("fer2013", arrays))
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_folder_with_one_changed_image_is_read_again(tmp_path, cache):
+    path = write_form("folder", tmp_path)
+    before = data.load(path, cache)
+    image = next(path.glob("train/happy/*.png"))
+    image.write_bytes(image_bytes(np.zeros((48, 48), np.uint8)))
+    assert data.load(path, cache).fingerprints["Training"] != before.fingerprints["Training"]
+
+
+@pytest.mark.parametrize("damage", ["cut off", "empty", "text", "pickle", "flipped bit"])
+def test_damaged_cache_is_replaced(damage, tiny_csv, cache, monkeypatch):
+    first = data.load(tiny_csv, cache)
+    [file] = cache.iterdir()
+    content = file.read_bytes()
+    if damage == "pickle":
+        np.savez(file, identity=np.array([Evil()], dtype=object))
+    else:
+        file.write_bytes(
+            {
+                "cut off": content[: len(content) // 2],
+                "empty": b"",
+                "text": b"no cache",
+                "flipped bit": content[:20_000] + bytes([content[20_000] ^ 1]) + content[20_001:],
+            }[damage]
+        )
+    assert_same(data.load(tiny_csv, cache), first)
+    forbid_reading(monkeypatch)
+    assert_same(data.load(tiny_csv, cache), first)
+    assert list(cache.iterdir()) == [file]
+
+
+def test_cached_pixels_are_checked_against_the_fingerprint(tiny_csv, cache):
+    """Also where the file itself is whole: its arrays were written with other pixels."""
+    first = data.load(tiny_csv, cache)
+    [file] = cache.iterdir()
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    arrays["Training"][0, 7] ^= 1
+    np.savez(file, **arrays)
+    assert_same(data.load(tiny_csv, cache), first)
+
+
+def test_interrupted_writing_leaves_nothing(tiny_csv, cache, monkeypatch):
+    def interrupt(stream, **arrays):
+        stream.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        data.load(tiny_csv, cache)
+    assert not list(cache.iterdir())
+
+
+def test_cache_folder_that_cannot_be_written(tiny_csv, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.warns(UserWarning, match="could not be cached"):
+        assert data.load(tiny_csv, tmp_path / "file").name == "fer2013"
+
+
+# Subsets
+
+
+@pytest.fixture(scope="module")
+def uneven():
+    """A split with the published class shares."""
+    counts = [139, 15, 143, 251, 168, 111, 173]
+    labels = np.repeat(np.arange(7, dtype=np.uint8), counts)
+    images = np.random.RandomState(5).randint(0, 256, (1000, 48, 48), np.uint8)
+    arrays = dict.fromkeys(data.SPLITS, (images, labels))
+    return data.make_dataset("drawn", arrays).splits["Training"]
+
+
+def records(split):
+    return [bytes([label]) + image.tobytes() for image, label in zip(split.images, split.labels)]
+
+
+def test_subsets_keep_shares_order_and_nesting(uneven):
+    shares = np.bincount(uneven.labels, minlength=7) / len(uneven.labels)
+    smaller = set()
+    for n in range(7, 1001):
+        part = data.subset(uneven, n)
+        assert len(part.labels) == n
+        assert np.abs(np.bincount(part.labels, minlength=7) - n * shares).max() < 1
+        if n % 50 == 0:
+            chosen = records(part)
+            assert chosen == sorted(chosen)
+            assert smaller < set(chosen)
+            smaller = set(chosen)
+
+
+def test_subset_is_fixed_and_not_the_first_of_each_class(uneven):
+    one, two = data.subset(uneven, 70), data.subset(uneven, 70)
+    np.testing.assert_array_equal(one.images, two.images)
+    happy = uneven.images[uneven.labels == 3][:10]
+    assert not any((image == happy).all((1, 2)).any() for image in one.images[:5])
+    digest = hashlib.sha256(one.labels.tobytes()).hexdigest()
+    assert digest == hashlib.sha256(np.sort(one.labels).tobytes()).hexdigest()
+
+
+def test_whole_subset_is_the_split(uneven):
+    whole = data.subset(uneven, 1000)
+    np.testing.assert_array_equal(whole.images, uneven.images)
+    np.testing.assert_array_equal(whole.labels, uneven.labels)
+
+
+def test_subset_of_a_split_without_one_class(uneven):
+    rest = uneven.labels != 1
+    part = data.subset(data.Split(uneven.images[rest], uneven.labels[rest]), 100)
+    assert len(part.labels) == 100
+
+
+@pytest.mark.parametrize("n", [-1, 0, 6, 1001])
+def test_subset_of_impossible_size(n, uneven):
+    with pytest.raises(ValueError, match=rf"Expected .* 7 to 1,000\. Received: {n}\. Choose"):
+        data.subset(uneven, n)
+
+
+# The real dataset
+
+
+@pytest.fixture(scope="module")
+def real(fer2013_path, tmp_path_factory):
+    """The dataset, read without a warning, and the seconds of the first and second reading."""
+    cache, seconds = tmp_path_factory.mktemp("cache"), []
+    for _ in range(2):
+        start = time.perf_counter()
+        dataset = data.load(fer2013_path, cache)
+        seconds.append(time.perf_counter() - start)
+    shutil.rmtree(cache)
+    return dataset, seconds
+
+
+@pytest.mark.dataset
+def test_real_dataset_is_the_published_one(real):
+    dataset, _ = real
+    for split, published in data.FER2013.items():
+        assert dataset.counts()[split] == published["counts"]
+        assert dataset.fingerprints[split] == published["fingerprint"]
+    assert dataset.differences == ()
+
+
+@pytest.mark.dataset
+def test_real_dataset_is_read_in_time(real):
+    _, (first, second) = real
+    assert first <= 10
+    assert second <= 0.5
+
+
+@pytest.mark.dataset
+def test_blurred_copy_is_named(real):
+    dataset, _ = real
+    arrays = {name: (split.images, split.labels) for name, split in dataset.splits.items()}
+    images = arrays["Training"][0].astype(np.uint16)
+    blurred = (images + np.roll(images, 1, axis=1) + np.roll(images, 1, axis=2)) // 3
+    arrays["Training"] = blurred.astype(np.uint8), arrays["Training"][1]
+    [sentence] = data.make_dataset("fer2013", arrays).differences
+    assert sentence.startswith("Training: 28,709 images as published, but their pixels are not")
+    assert "blurred" in sentence
+    assert "instead of f76e9f0f..." in sentence
+
+
+@pytest.mark.dataset
+def test_real_subset_is_stratified(real):
+    split = real[0].splits["Training"]
+    counts = np.bincount(data.subset(split, 2000).labels, minlength=7)
+    assert counts.sum() == 2000
+    assert np.abs(counts - 2000 * np.array(data.FER2013["Training"]["counts"]) / 28709).max() < 1
+
+
+def test_importing_is_quick_and_needs_no_keras():
+    code = "import sys, ferutils.data; print('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert output.stdout.strip() == "False"
