@@ -47,26 +47,15 @@ FER2013 = {
 }
 
 FORMS = (
-    "fer2013.csv, icml_face_data.csv, a folder of train/<emotion>/ and test/<emotion>/ images, "
-    "or one of these as .zip, .tar.gz, .csv.gz or .csv.xz"
+    "one of fer2013.csv, icml_face_data.csv, a folder of train/<emotion>/ and test/<emotion>/ "
+    "images, as they are or as .zip, .tar.gz, .csv.gz or .csv.xz"
 )
 DOWNLOAD_AGAIN = "Download it again, or unpack it yourself and give the folder."
 CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")  # what an archive is searched for first
 COLUMNS = ("emotion", "pixels", "usage")
-FOLDER_NAMES = {  # of Kaggle's re-uploads, lower case -> label
-    "angry": 0,
-    "anger": 0,
-    "disgust": 1,
-    "disgusted": 1,
-    "fear": 2,
-    "fearful": 2,
-    "happy": 3,
-    "happiness": 3,
-    "sad": 4,
-    "sadness": 4,
-    "surprise": 5,
-    "surprised": 5,
-    "neutral": 6,
+FOLDER_NAMES = {  # of the image folders that circulate, lower case -> label
+    **dict(zip(EMOTIONS, range(7))),
+    **dict(zip(("anger", "disgusted", "fearful", "happiness", "sadness", "surprised"), range(6))),
 }
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 KINDS = {  # end of a file's name -> what it holds and how it is opened
@@ -91,9 +80,10 @@ CACHE_VERSION = 1
 
 UNREADABLE = (  # what the standard library raises for a damaged archive
     EOFError,
-    gzip.BadGzipFile,
     lzma.LZMAError,
     NotImplementedError,  # zipfile: an unknown compression method
+    OSError,  # gzip: a wrong check sum; zipfile: a position before the start of the file
+    UnicodeError,  # zipfile: a damaged member name
     struct.error,
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -241,12 +231,35 @@ def subset(split: Split, n: int) -> Split:
 # Checks, canonical order and fingerprints
 
 
+def examples(split: Split) -> dict[str, np.ndarray]:
+    """One image of each emotion: of a fixed sample, the one of median contrast.
+
+    Args:
+        split: at least one image of each emotion.
+
+    Returns:
+        uint8 (48, 48) by emotion, 0..255.
+    """
+    sample = subset(split, min(len(split.labels), 700))
+    found = {}
+    for label, emotion in enumerate(EMOTIONS):
+        images = sample.images[sample.labels == label]
+        contrast = images.reshape(len(images), -1).std(axis=1)
+        found[emotion] = images[np.argsort(contrast)[len(images) // 2]]
+    return found
+
+
 def _message(expected: str, received: str, remedy: str) -> str:
     return f"Expected {expected}. Received: {received}. {remedy}"
 
 
 def _error(expected: str, received: str, remedy: str) -> ValueError:
     return ValueError(_message(expected, received, remedy))
+
+
+def _cause(problem: Exception) -> str:
+    text = str(problem).partition(" <")[0]  # without the address of an object in memory
+    return f"{type(problem).__name__}: {text}"
 
 
 def _words(names: Iterable[str]) -> str:
@@ -287,10 +300,8 @@ def _from_records(name: str, records: dict[str, bytes]) -> Dataset:
 
 def _split(records: bytes) -> Split:
     table = np.frombuffer(records, np.uint8).reshape(-1, PIXELS + 1)
-    images = (
-        table[:, 1:].copy().reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
-    )  # contiguous, as training wants
-    return Split(images=images, labels=table[:, 0].copy())
+    images = table[:, 1:].copy()  # contiguous and writable, as arrays usually are
+    return Split(images=images.reshape(-1, IMAGE_SIZE, IMAGE_SIZE), labels=table[:, 0].copy())
 
 
 def _arrays(records: dict[str, bytearray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -365,14 +376,16 @@ def _read(source: Path) -> dict[str, bytearray]:
         with opener(source, "rb") as stream:
             return _read_csv(stream, source.name)
     except UNREADABLE as problem:
-        received = f"{source.name!r} is corrupt or cut off ({type(problem).__name__}: {problem})"
+        received = f"{source.name!r} is corrupt or cut off ({_cause(problem)})"
         raise _error("a whole, unencrypted file", received, DOWNLOAD_AGAIN) from problem
 
 
 def _kind(source: Path) -> tuple[str, Callable | None]:
     """What a file holds, "zip", "tar" or "csv", and what opens it."""
     if not source.is_file():
-        raise _error(FORMS, f"{source.name!r}, neither file nor folder", "Give one of these.")
+        raise _error(
+            f"one of {FORMS}", f"{source.name!r}, neither file nor folder", "Give one of these."
+        )
     with source.open("rb") as file:
         start = file.read(2)
     if not start:
@@ -386,7 +399,9 @@ def _kind(source: Path) -> tuple[str, Callable | None]:
     for suffix, kind in KINDS.items():
         if name.endswith(suffix):
             return kind
-    raise _error(FORMS, f"{source.name!r}, an unknown kind of file", "Give one of these.")
+    raise _error(
+        f"one of {FORMS}", f"{source.name!r}, an unknown kind of file", "Give one of these."
+    )
 
 
 class _Bounded(io.RawIOBase):
@@ -483,7 +498,8 @@ def _shown(field: bytes) -> str:
 def _row_error(source: str, number: int, line: bytes, problem: ValueError) -> ValueError:
     expected, received = problem.args
     if len(line) == MAX_LINE_BYTES:
-        received = f"a row longer than {MAX_LINE_BYTES:,} bytes"
+        expected = f"a row of at most {MAX_LINE_BYTES:,} bytes"
+        received = "a longer one"
     elif not line.endswith(b"\n"):
         received += "; the file seems to be cut off in this row"
     expected = f"{expected} in line {number:,} of {source!r}"
@@ -504,8 +520,8 @@ def _read_members(names: list[str], open_members: Callable, source: str) -> dict
         for name, stream in open_members(chosen):
             return _read_csv(stream, f"{source}/{name}")
     if not images:
-        received = f"{source!r} with {len(names):,} files, neither such a CSV nor such folders"
-        raise _error(f"one of the forms {FORMS}", received, "Give the file or folder itself.")
+        received = f"{source!r} with {len(names):,} files, none of these among them"
+        raise _error(FORMS, received, "Give the file or the folder itself.")
     _check_classes(images.values(), source)
     return _read_images(open_members(images), images, source)
 
@@ -584,7 +600,7 @@ def _decode(content: bytes, source: str) -> bytes:
             with _open_image(content) as image:
                 return image.tobytes()
     except UNREADABLE_IMAGE as problem:
-        received = f"{source!r}, which cannot be read ({type(problem).__name__}: {problem})"
+        received = f"{source!r}, which cannot be read ({_cause(problem)})"
         raise _error("a PNG or JPEG image", received, DOWNLOAD_AGAIN) from problem
     mode, width, height = form
     expected = f"a grey image of {IMAGE_SIZE} x {IMAGE_SIZE} pixels (mode L)"

@@ -286,3 +286,16 @@ def note(dataset: Dataset) -> DatasetNote:
         counts=dataset.counts(),
         differences=list(dataset.differences),
     )
+
+
+def seeds_of(record: Record) -> list[Record]:
+    """The finished runs of a run's recipe and dataset with any seed, in the order of seeds."""
+    seedless = record.recipe.model_dump(exclude={"seed"})
+    every = {
+        other.run.id: other
+        for folder in (paths.RECORDED_RUNS, paths.new_runs())
+        for other in read_all(folder)
+        if other.recipe.model_dump(exclude={"seed"}) == seedless
+        and other.run.dataset.fingerprints == record.run.dataset.fingerprints
+    }
+    return sorted(every.values(), key=lambda other: other.recipe.seed)

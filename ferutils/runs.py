@@ -44,6 +44,11 @@ def read_dataset(name: str, source: str | None = None) -> data.Dataset | None:
     return data.load(source, paths.cache() / "datasets") if source else None
 
 
+def dataset_at_hand(source: str | None = None) -> data.Dataset:
+    """FER-2013 where its place is given, else drawn faces, for pages that show faces."""
+    return read_dataset("fer2013", source) or faces.draw()
+
+
 def published_fingerprints() -> dict[str, str]:
     """SHA-256 of each split of the published FER-2013."""
     return {split: data.FER2013[split]["fingerprint"] for split in data.SPLITS}

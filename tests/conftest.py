@@ -14,10 +14,12 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 def fer2013_path(tmp_path_factory):
     """Path of the real FER-2013: from the environment, or written from the sheets beside us."""
     if os.environ.get("FER2013"):
-        return Path(os.environ["FER2013"])
+        yield Path(os.environ["FER2013"])
+        return
     if not (SHARED_DATA / "unpack.py").is_file():
         pytest.skip("the real FER-2013 is absent: set FER2013 to its path")
     path = tmp_path_factory.mktemp("fer2013") / "fer2013.csv"
     command = [sys.executable, str(SHARED_DATA / "unpack.py"), "--csv", str(path)]
     subprocess.run(command, check=True)
-    return path
+    yield path
+    path.unlink()  # 301 MB, which pytest would keep for three sessions

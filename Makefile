@@ -1,0 +1,69 @@
+# A name for each thing a person does; each sets up what it needs in .venv.
+#
+#   make book                    build the report from the recorded runs -> _build/html/index.html
+#   make book FER2013=PATH       the same with the dataset at hand: the dataset page shows real faces
+#   make test                    run all tests
+#   make study FER2013=PATH      train every run of book/study.yml that has no record yet
+#   make readme                  renew the verdicts of README.md from the records
+#   make bench                   measure training throughput beside plain Keras
+#   make lint                    check code and notebooks
+#   make lock                    renew requirements.txt from pyproject.toml
+#   make clean                   remove what was generated, caches included; records stay
+
+PYTHON ?= python3
+UV = 0.13.9
+BIN = .venv/bin
+READY = .venv/.ready
+SNAKEMAKE = $(BIN)/snakemake --cores $(or $(CORES),2) --resources training=1 --quiet rules
+export FER2013
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: book test study readme bench lint lock clean setup
+.DEFAULT_GOAL := book
+
+book: $(READY)
+	@echo "Building the report: pages whose inputs changed, then the book ..."
+	@$(SNAKEMAKE) book
+	@echo "The report is at _build/html/index.html"
+
+test: $(READY)
+	@echo "Running the tests ..."
+	@$(BIN)/python -m pytest
+	@echo "All tests passed."
+
+study: $(READY)
+	@echo "Training what has no record yet, one run at a time ..."
+	@$(SNAKEMAKE) --keep-going study
+	@echo "The records are in book/runs."
+
+readme: $(READY)
+	@$(BIN)/python -m ferutils.readme
+	@echo "The verdicts of README.md are those of the records."
+
+bench: $(READY)
+	@$(BIN)/python tests/bench_training.py
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+setup: $(READY)
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Expected Python 3.11 or newer. Received: $$($(PYTHON) --version). Run: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up .venv (a few minutes at most) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
+	  --extra test pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
+	  --extra test --extra gpu pyproject.toml -o requirements-gpu.txt
+
+clean:
+	rm -rf .venv .cache .snakemake .pytest_cache .ruff_cache _build book/pages ferutils.egg-info

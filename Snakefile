@@ -1,0 +1,102 @@
+# The graph: notebook + parameters + package + records -> executed page -> book.
+# Only what changed is done again: an edit of prose executes no notebook, a change in the package
+# executes the pages but trains nothing, a new seed in book/study.yml trains one run.
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from ferutils import paths, recipes, runs, study
+
+NOTEBOOKS = [
+    "introduction",
+    "dataset",
+    "shallow",
+    "improved",
+    "deep",
+    "comparison",
+    "claims",
+    "disagreements",
+]
+PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
+RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))
+STUDY = {
+    recipes.run_id(recipe, runs.published_fingerprints()): recipe
+    for entry in study.load()
+    for recipe in entry.recipes
+}
+PYTHON = shlex.quote(sys.executable)
+JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
+PAPERMILL = f"{PYTHON} -m papermill --no-progress-bar -k python3"
+
+
+def options(parameters):
+    """Papermill's options for notebook parameters."""
+    return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in parameters.items())
+
+
+def page_options(wildcards):
+    """A model's page shows the run of the study that has been recorded."""
+    return options(study.page_parameters(wildcards.page)) if wildcards.page in recipes.PAPER else ""
+
+
+wildcard_constraints:
+    page="|".join(NOTEBOOKS),
+
+
+rule book:
+    input:
+        "_build/html/index.html",
+
+
+rule html:
+    input:
+        pages=expand("book/pages/{page}.ipynb", page=NOTEBOOKS),
+        prose=sorted(map(str, paths.BOOK.relative_to(paths.ROOT).glob("*.md"))),
+        settings=["_config.yml", "book/_toc.yml", "book/references.bib"],
+    output:
+        "_build/html/index.html",
+    shell:
+        "{JUPYTER_BOOK} build book --config _config.yml --path-output ."
+        " -W --keep-going -n"
+
+
+rule page:
+    input:
+        notebook="notebooks/{page}.ipynb",
+        package=PACKAGE,
+        claims=["book/paper.yml", "book/study.yml"],
+        records=RECORDS,
+    output:
+        "book/pages/{page}.ipynb",
+    log:
+        notebook="_build/executed/{page}.ipynb",
+        output="_build/executed/{page}.log",
+    params:
+        options=page_options,
+        # Only the dataset page shows faces: real ones where the dataset is at hand.
+        faces=lambda wildcards: wildcards.page == "dataset" and bool(os.environ.get("FER2013")),
+    shell:
+        PAPERMILL + " {input.notebook} {log.notebook} {params.options} > {log.output} 2>&1"
+        " || {{ cat {log.output}; exit 1; }}; {PYTHON} -m ferutils.pages {log.notebook} {output}"
+
+
+rule study:
+    input:
+        expand("book/runs/{run}/run.json", run=STUDY),
+
+
+# Trains one run of the study. A record depends on nothing that changes: it is never made again.
+rule record:
+    output:
+        "book/runs/{run}/run.json",
+    log:
+        "_build/executed/{run}.ipynb",
+    params:
+        notebook=lambda wildcards: f"notebooks/{STUDY[wildcards.run].model}.ipynb",
+        options=lambda wildcards: options(STUDY[wildcards.run].differing()),
+    resources:
+        training=1,
+    shell:
+        "FERUTILS_RUNS=book/runs " + PAPERMILL + " --log-output {params.notebook} {log} {params.options}"

@@ -1,0 +1,107 @@
+"""Findings and records -> sentences of a page, as Markdown.
+
+Reads what it is given; writes nothing. No number stands here: each comes from a claim or a record.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+from IPython.display import Markdown
+
+from ferutils import provenance, tables
+from ferutils.data import Dataset
+from ferutils.paper import RULE, Paper, Verdict
+from ferutils.records import Record
+from ferutils.study import Study
+from ferutils.verdicts import Finding
+
+
+def notice(record: Record) -> Markdown | None:
+    """What a reader must know before the numbers: reduced, drawn, other pixels, older code.
+
+    None where there is nothing of the kind.
+    """
+    run, words = record.run, []
+    if run.dataset.name == "drawn":
+        words.append("Trained on **drawn faces**: nothing here is a result on FER-2013.")
+    elif run.recipe.reduced:
+        images = run.scores["Training"].images
+        words.append(
+            f"**Reduced run**: {images:,} training images and {run.recipe.epochs} epochs, smaller "
+            "than the paper's. Its figures are not a test of the paper's."
+        )
+    words += run.dataset.differences
+    if run.code.fingerprint != provenance.code_fingerprint():
+        words.append("Made by an **older version of the code** that trains.")
+    if run.code.clean is False:
+        words.append("Made from a working tree with uncommitted changes.")
+    return _warning(words)
+
+
+def faces_notice(dataset: Dataset) -> Markdown | None:
+    """Which faces a page shows, where they are not those of the published FER-2013."""
+    if dataset.name == "drawn":
+        text = (
+            "The faces on this page are **drawn**, because the report was built without the "
+            "dataset, whose images are not ours to publish. Built with `make book FER2013=PATH`, "
+            "it shows real ones. The counts below are those of FER-2013."
+        )
+        return Markdown(f"```{{note}}\n{text}\n```")
+    return _warning(dataset.differences)
+
+
+def _warning(sentences: Sequence[str]) -> Markdown | None:
+    text = "\n\n".join(sentences)
+    return Markdown(f"```{{warning}}\n{text}\n```") if text else None
+
+
+def summary(
+    paper: Paper, findings: Sequence[Finding], study: Study, ids: Sequence[str]
+) -> Markdown:
+    """The answer in short: how many claims hold, and the verdicts of the claims that matter most.
+
+    Args:
+        paper: the claims.
+        findings: all of them.
+        study: the records they rest on.
+        ids: the claims to show one by one.
+    """
+    count = Counter(finding.verdict for finding in findings)
+    counted = ", ".join(f"**{count[one]} {one}**" for one in Verdict if count[one])
+    runs = ", ".join(
+        f"{model} {len(records)}{' (reduced)' if study.reduced(model) else ''}"
+        for model, records in study.by_model.items()
+    )
+    by_id = {finding.claim.id: finding for finding in findings}
+    rows = [
+        {
+            "The paper says": by_id[name].claim.says,
+            "Measured": tables.measured(by_id[name]),
+            "Verdict": tables.SIGNS[by_id[name].verdict],
+        }
+        for name in ids
+    ]
+    text = f"Of the paper's {len(findings)} claims: {counted}. Runs behind this: {runs}."
+    return Markdown("\n".join([text, "", *tables.pipes(pd.DataFrame(rows))]))
+
+
+def rule(paper: Paper) -> Markdown:
+    """The rule of the verdicts, and the tolerances that it uses."""
+    tolerances = ", ".join(
+        f"{tables.quantity(value, unit)} for a {'share' if unit == 'fraction' else 'loss in nats'}"
+        for unit, value in paper.tolerances.items()
+    )
+    return Markdown(f"{RULE}\n\nTolerances: {tolerances}; none for anything else.")
+
+
+def contradictions(paper: Paper) -> Markdown:
+    """Each contradiction of the paper: its readings, which the report follows, and why."""
+    parts = []
+    for one in paper.contradictions:
+        parts += [f"## {one.topic}", ""]
+        for number, reading in enumerate(one.readings):
+            mark = " **Followed here.**" if number == one.followed else ""
+            parts.append(f"- *{reading.place}:* {reading.says}{mark}")
+        parts += ["", one.why, ""]
+    return Markdown("\n".join(parts))

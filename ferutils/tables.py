@@ -1,0 +1,415 @@
+"""Records and claims -> pandas frames, and frames -> numbered tables of a page.
+
+Reads what it is given; writes nothing. Frames hold text ready to print.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from IPython.display import Markdown
+
+from ferutils import metrics, provenance, study, verdicts
+from ferutils.data import EMOTIONS, FER2013, SPLITS
+from ferutils.paper import NumberClaim, Paper, Verdict, interval
+from ferutils.records import HELD_OUT, Record
+from ferutils.verdicts import Finding
+
+SIGNS = {
+    Verdict.REPRODUCED: "✓ reproduced",
+    Verdict.NOT_REPRODUCED: "✗ not reproduced",
+    Verdict.UNDECIDED: "? undecided",
+    Verdict.REDUCED: "◐ reduced",
+    Verdict.NOT_TESTED: "– not tested",
+}
+
+
+def numbered(frame: pd.DataFrame, name: str, caption: str) -> Markdown:
+    """A frame as a numbered table that other pages can refer to.
+
+    Args:
+        frame: text; its columns are the head, its index is left out.
+        name: the target of references.
+        caption: one sentence or two.
+    """
+    lines = [f"```{{table}} {caption}", f":name: {name}", "", *pipes(frame), "```"]
+    return Markdown("\n".join(lines))
+
+
+def pipes(frame: pd.DataFrame) -> list[str]:
+    """A frame as the lines of a Markdown table; a bar in a cell is escaped."""
+    """A frame as the lines of a Markdown table, its index left out."""
+    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
+    return ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A fraction as a percentage."""
+    return "–" if math.isnan(value) else f"{100 * value:.{digits}f} %"
+
+
+def with_interval(found: metrics.Interval) -> str:
+    """A share with its 95 % interval, in percent."""
+    return f"{percent(found.value)} ({100 * found.low:.1f}–{100 * found.high:.1f})"
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number in the way that its unit is printed."""
+    if unit == "fraction":
+        return percent(value)
+    if unit == "nats":
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if value == round(value) else f"{value:g}"
+
+
+def layers(record: Record, paper: Paper) -> pd.DataFrame:
+    """The layer table of a run beside the paper's printed one, and the totals."""
+    same = verdicts.same_rows(paper, record.recipe.model, record)
+    rows = [
+        {
+            "Layer": f"`{layer.name}`",
+            "Type": layer.type,
+            "Output shape": "×".join(map(str, layer.output_shape)),
+            "Parameters": f"{layer.parameters:,}",
+            "As printed": "✓" if agrees else "✗",
+        }
+        for layer, agrees in zip(record.run.layers, same, strict=False)
+    ]
+    return pd.DataFrame(rows + _totals(record, paper))
+
+
+def _totals(record: Record, paper: Paper) -> list[dict[str, str]]:
+    printed = paper.layer_tables[record.recipe.model].totals
+    total = sum(layer.parameters for layer in record.run.layers)
+    trainable = sum(layer.trainable_parameters for layer in record.run.layers)
+    ours = {
+        "All": (total, printed.parameters),
+        "Trainable": (trainable, printed.trainable),
+        "Not trainable": (total - trainable, printed.non_trainable),
+    }
+    return [
+        {
+            "Layer": f"**{name}**",
+            "Type": "",
+            "Output shape": "",
+            "Parameters": f"**{count:,}**",
+            "As printed": "✓" if count == claimed else f"✗ {claimed:,}",
+        }
+        for name, (count, claimed) in ours.items()
+    ]
+
+
+def hyperparameters(record: Record, paper: Paper) -> pd.DataFrame:
+    """What the paper prints of its hyper-parameters beside what this run was given."""
+    model, recipe = record.recipe.model, record.recipe
+    rows = [
+        {"Hyper-parameter": "Learning rate", "Paper": _printed(paper, model, "learning_rate"),
+         "This run": f"{recipe.learning_rate:g}"},
+        {"Hyper-parameter": "Neurons of the hidden dense layer",
+         "Paper": _printed(paper, model, "hidden_neurons"), "This run": f"{recipe.hidden_neurons}"},
+        {"Hyper-parameter": "Epochs", "Paper": _printed(paper, model, "epochs"),
+         "This run": f"{recipe.epochs}"},
+        {"Hyper-parameter": "Training images", "Paper": "all",
+         "This run": f"{record.run.scores['Training'].images:,}"
+         f"{'' if recipe.train_images is None else ' (reduced)'}"},
+        {"Hyper-parameter": "Batch size", "Paper": "not stated",
+         "This run": f"{recipe.batch_size}"},
+        {"Hyper-parameter": "Dropout rates, after convolutions and dense", "Paper": "not stated",
+         "This run": f"{recipe.dropout_convolution:g}, {recipe.dropout_dense:g}"},
+        {"Hyper-parameter": "Augmentation", "Paper": "not stated how",
+         "This run": recipe.augmentation},
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _printed(paper: Paper, model: str, measure: str) -> str:
+    """What the paper prints of a setting, "not stated" where it does not."""
+    claims = [claim for claim in paper.claims if claim.quantity == f"{model}.{measure}"]
+    return claims[0].printed if claims else "not stated"
+
+
+def performance(record: Record) -> pd.DataFrame:
+    """Accuracy with 95 % interval, loss and macro-F1 of a run on both held-out splits."""
+    rows = []
+    for split in HELD_OUT:
+        found = record.predictions[split]
+        followed = record.recipe.validation_split in (split, "both")
+        rows.append(
+            {
+                "Split": f"{split} ({'validation' if followed else 'test'})",
+                "Images": f"{len(found.labels):,}",
+                "Accuracy (95 % interval)": with_interval(metrics.accuracy(found)),
+                "Macro-F1": f"{metrics.macro_f1(found):.3f}",
+                "Loss (nats)": f"{metrics.loss(found):.3f}",
+                "Always “happy”": percent(metrics.majority(found).value),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def recalls(record: Record) -> pd.DataFrame:
+    """Recall per emotion with 95 % interval on both held-out splits."""
+    found = {split: metrics.recall(record.predictions[split]) for split in HELD_OUT}
+    rows = []
+    for emotion in EMOTIONS:
+        row = {"Emotion": emotion}
+        for split, frame in found.items():
+            one = frame.loc[emotion]
+            row[f"{split}, images"] = f"{int(one['images']):,}"
+            row[f"{split}, recall (95 % interval)"] = with_interval(
+                metrics.Interval(one["value"], one["low"], one["high"])
+            )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def origin(record: Record) -> pd.DataFrame:
+    """Where the numbers of a run come from: recipe, dataset, machine, code, command."""
+    run = record.run
+    current = run.code.fingerprint == provenance.code_fingerprint()
+    state = {True: "clean tree", False: "changed tree", None: "no git"}[run.code.clean]
+    versions = ", ".join(f"{name} {version}" for name, version in run.environment.versions.items())
+    rows = {
+        "Run": f"`{run.id}`, seed {run.recipe.seed}, begun {run.started:%Y-%m-%d}",
+        "Dataset": dataset_note(record),
+        "Device": f"{run.environment.device}, Keras backend {run.environment.backend}",
+        "Cost": f"{run.cost.wall_seconds / 60:.1f} minutes, "
+        f"{run.cost.images_per_second:,.0f} training images per second, "
+        f"{run.cost.peak_memory_bytes / 2**30:.1f} GiB at most",
+        "Versions": versions,
+        "Code": f"commit {(run.code.commit or 'unknown')[:10]}, {state}, fingerprint "
+        f"`{run.code.fingerprint}`{'' if current else ', **older than the code of this report**'}",
+        "Repeat it": f"`{run.recipe.command()}`",
+    }
+    return pd.DataFrame({"What": rows.keys(), "Of this run": rows.values()})
+
+
+def dataset_note(record: Record) -> str:
+    """The dataset of a run in words, with what is special about it."""
+    note = record.run.dataset
+    sizes = ", ".join(f"{split} {sum(note.counts[split]):,}" for split in SPLITS)
+    prints = ", ".join(f"`{note.fingerprints[split][:8]}`" for split in SPLITS)
+    if note.name == "drawn":
+        kind = "**drawn faces, not FER-2013**"
+    else:
+        kind = " ".join(note.differences) or "FER-2013, pixel for pixel as published"
+    return f"{kind}; {sizes}; SHA-256 {prints}"
+
+
+def table_3(paper: Paper, found: study.Study) -> pd.DataFrame:
+    """The paper's Table 3 beside ours, a row per figure."""
+    rows = []
+    for claim in table_3_claims(paper):
+        finding = verdicts.find(paper, found, claim)
+        rows.append(
+            {
+                "Model": claim.quantity.split(".")[0],
+                "Measure": claim.quantity.split(".")[1].replace("_", " "),
+                "Paper": claim.printed,
+                "Ours": measured(finding),
+                "Runs": str(len(finding.measured)),
+                "Verdict": SIGNS[finding.verdict],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def table_3_claims(paper: Paper) -> list[NumberClaim]:
+    """The twelve claims of the paper's Table 3, in its order."""
+    cells = [cell for row in paper.tables[2].rows for cell in row if not isinstance(cell, str)]
+    return [paper.claim(cell.claim) for cell in cells]
+
+
+def claimed_and_measured(paper: Paper, found: study.Study) -> pd.DataFrame:
+    """The figures of Table 3 as numbers, for `figures.claimed_and_measured`."""
+    rows = []
+    for claim in table_3_claims(paper):
+        model, measure = claim.quantity.split(".")
+        finding = verdicts.find(paper, found, claim)
+        rows.append(
+            {
+                "model": model,
+                "measure": measure,
+                "claimed": claim.value,
+                "margin": claim.rounding + paper.tolerance(claim),
+                "measured": finding.measured,
+                "reduced": finding.verdict == Verdict.REDUCED,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def measured(finding: Finding) -> str:
+    """What was measured of a claim: mean, standard deviation and interval, or one run's value."""
+    values = finding.measured
+    if not values:
+        return "–"
+    if finding.claim.kind == "statement":
+        return f"holds in {sum(values)} of {len(values)}"
+    unit = finding.claim.unit
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1 or min(values) == max(values):
+        return quantity(values[0], unit)
+    low, high = interval(values)
+    deviation = pd.Series(values).std()
+    return (
+        f"{quantity(mean, unit)} ± {quantity(deviation, unit)} "
+        f"({quantity(low, unit)}–{quantity(high, unit)})"
+    )
+
+
+def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
+    """Claims in the paper's words with what was measured and the verdict."""
+    return pd.DataFrame(
+        [
+            {
+                "Paper": f"{finding.claim.says} *{finding.claim.place}*",
+                "Measured": measured(finding),
+                "Runs": str(len(finding.measured)) if finding.measured else "–",
+                "Verdict": SIGNS[finding.verdict],
+            }
+            for finding in found
+        ]
+    )
+
+
+def at_a_glance(found: list[Finding]) -> pd.DataFrame:
+    """How many claims of which kind have which verdict."""
+    kinds = Counter((kind_of(finding), finding.verdict) for finding in found)
+    rows = []
+    for kind in KINDS:
+        row = {"Claims about": kind}
+        row |= {SIGNS[verdict]: str(kinds[kind, verdict]) for verdict in Verdict}
+        rows.append(row | {"All": str(sum(kinds[kind, verdict] for verdict in Verdict))})
+    totals = Counter(finding.verdict for finding in found)
+    row = {"Claims about": "**all**"} | {SIGNS[one]: f"**{totals[one]}**" for one in Verdict}
+    return pd.DataFrame([*rows, row | {"All": f"**{len(found)}**"}])
+
+
+# What claims are about, in the order of the report's interest.
+KINDS = ("results", "the networks", "the dataset", "settings")
+
+
+def kind_of(finding: Finding) -> str:
+    """What a claim is about: the dataset, the networks, settings, or results."""
+    subject, measure = finding.claim.quantity.split(".")
+    if subject == "dataset":
+        return "the dataset"
+    if measure in verdicts.SETTINGS:
+        return "settings"
+    structural = finding.claim.kind == "number" and measure not in verdicts.SCORES
+    return "the networks" if structural or measure in verdicts.OF_THE_NETWORK else "results"
+
+
+def left_open(paper: Paper) -> pd.DataFrame:
+    """What the paper leaves open, what is done here, and why."""
+    return pd.DataFrame(
+        [{"Left open": one.topic, "Here": one.default, "Why": one.why} for one in paper.left_open]
+    )
+
+
+def splits(counts: dict[str, list[int]], paper: Paper) -> pd.DataFrame:
+    """Images per split beside the paper's words and the published counts."""
+    words = ("dataset-training-images", "dataset-validation-images", "dataset-test-images")
+    return pd.DataFrame(
+        [
+            {
+                "Split": split,
+                "The paper's words": paper.claim(claim).printed,
+                "Published": f"{sum(FER2013[split]['counts']):,}",
+                "Counted": f"{sum(counts[split]):,}",
+            }
+            for split, claim in zip(SPLITS, words, strict=True)
+        ]
+    )
+
+
+def classes(counts: dict[str, list[int]]) -> pd.DataFrame:
+    """Images per emotion and split."""
+    frame = pd.DataFrame(counts, index=EMOTIONS)
+    share = frame.sum(axis=1) / frame.to_numpy().sum()
+    shown = frame.map(lambda count: f"{count:,}").assign(Share=share.map(percent))
+    return shown.reset_index(names="Emotion")
+
+
+def printed_scores(paper: Paper, record: Record) -> dict[str, float]:
+    """The final figures that the paper's Table 3 prints for the model of a run, by history column.
+
+    Empty for a run on drawn faces, which has nothing to do with them.
+    """
+    model = record.recipe.model if record.run.dataset.name == "fer2013" else None
+    claims = [[*claim.quantity.split("."), claim.value] for claim in table_3_claims(paper)]
+    return {measure: value for subject, measure, value in claims if subject == model}
+
+
+def final_figures(paper: Paper, seeds: Sequence[Record]) -> pd.DataFrame:
+    """The final losses and accuracies of runs of one recipe beside the paper's Table 3."""
+    rows = []
+    for claim in table_3_claims(paper):
+        model, measure = claim.quantity.split(".")
+        if model != seeds[0].recipe.model:
+            continue
+        values = [verdicts.score(record, measure) for record in seeds]
+        rows.append(
+            {
+                "Measure": measure.replace("_", " "),
+                "Paper": claim.printed,
+                "Ours": measured(Finding(claim, values, Verdict.NOT_TESTED)),
+                "Runs": str(len(values)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def held_out(found: study.Study) -> pd.DataFrame:
+    """Accuracy of every model on both held-out splits: the mean over seeds, or one run's."""
+    rows = []
+    for model, records in found.by_model.items():
+        for split in HELD_OUT if records else ():
+            scores = [metrics.accuracy(record.predictions[split]).value for record in records]
+            macro = [metrics.macro_f1(record.predictions[split]) for record in records]
+            rows.append(
+                {
+                    "Model": model + (" (reduced)" if found.reduced(model) else ""),
+                    "Split": split,
+                    "Accuracy": _spread(scores, percent),
+                    "Macro-F1": _spread(macro, lambda value: f"{value:.3f}"),
+                    "Runs": str(len(records)),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _spread(values: Sequence[float], text: Callable[[float], str]) -> str:
+    """Mean and standard deviation, or the one value."""
+    series = pd.Series(values)
+    return text(series.mean()) + (f" ± {text(series.std())}" if len(series) > 1 else "")
+
+
+# The paper's figures and tables, and the names of the figures and tables here that match them.
+PLACES = {
+    "Figure 1": "dataset-examples",
+    "Figure 2": "deep-architecture",
+    "Figure 3": "shallow-curves",
+    "Figure 4": "improved-curves",
+    "Figure 5": "deep-curves",
+    "Figure 6": "shallow-layers",
+    "Figure 7": "improved-layers",
+    "Figure 8": "deep-layers",
+    "Table 1": "shallow-hyperparameters",
+    "Table 2": "deep-hyperparameters",
+    "Table 3": "comparison-table-3",
+}
+
+
+def places(paper: Paper) -> pd.DataFrame:
+    """Each figure and table of the paper, with its caption as printed and its place here."""
+    captions = {f"Figure {one.number}": one.caption for one in paper.figures}
+    captions |= {f"Table {one.number}": one.caption for one in paper.tables}
+    return pd.DataFrame(
+        [
+            {"Paper": place, "Its caption": captions[place], "Here": f"{{numref}}`{name}`"}
+            for place, name in PLACES.items()
+        ]
+    )

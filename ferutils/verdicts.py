@@ -1,0 +1,353 @@
+"""Claims of the paper beside what our records measured.
+
+Reads the paper's claims and run records; writes nothing. `ferutils.paper` holds the rule.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ferutils import metrics
+from ferutils.data import EMOTIONS, IMAGE_SIZE, SPLITS
+from ferutils.paper import NumberClaim, Paper, StatementClaim, Verdict, statement_verdict, verdict
+from ferutils.records import Record
+from ferutils.study import Study
+
+# What a run is given, not what it measures: no record can confirm it.
+SETTINGS = ("learning_rate", "hidden_neurons", "epochs")
+SCORES = (
+    "training_loss",
+    "training_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "test_accuracy",
+)
+# Statements about the networks themselves, which need no training.
+OF_THE_NETWORK = (
+    "optimizer_is_adam",
+    "outputs_equal_classes",
+    "relu_in_hidden_layers",
+    "layers_as_printed",
+    "first_pooling_after_second_convolution",
+    "dropout_after_each_convolution",
+    "has_batch_normalization",
+    "dropout_only_in_training",
+    "hyperparameters_as_shallow",
+    "more_convolutions_than_shallow",
+    "more_dense_layers_than_improved",
+    "every_kernel_3x3",
+    "every_convolution_normalized_pooled_and_dropped",
+    "passes_sanity_checks",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One claim with what was measured of it."""
+
+    claim: NumberClaim | StatementClaim
+    measured: list[float] | list[bool]  # one value or outcome per run
+    verdict: Verdict
+
+
+def score(record: Record, measure: str) -> float:
+    """One number of a run: a loss in nats, an accuracy in [0, 1], at the kept epoch.
+
+    Training figures are Keras' means over the epoch, as the paper's curves are. The test split is
+    the held-out one that was not followed during training.
+    """
+    if measure == "test_accuracy":
+        other = "PublicTest" if record.recipe.validation_split == "PrivateTest" else "PrivateTest"
+        return metrics.accuracy(record.predictions[other]).value
+    row = record.history.loc[record.history["epoch"] == record.run.kept_epoch]
+    return float(row[measure].iloc[0])
+
+
+def gap(record: Record) -> float:
+    """Validation loss less training loss at the kept epoch, nats."""
+    return score(record, "validation_loss") - score(record, "training_loss")
+
+
+def findings(paper: Paper, study: Study) -> list[Finding]:
+    """Every claim of the paper, in its order, with measurements and verdict."""
+    return [find(paper, study, claim) for claim in paper.claims]
+
+
+def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Finding:
+    """One claim with measurements and verdict."""
+    if claim.kind == "number":
+        measured = measurements(study, claim.quantity)
+        model, measure = claim.quantity.split(".")
+        reduced = measure in SCORES and study.reduced(model)
+        return Finding(claim, measured, verdict(claim, measured, paper.tolerance(claim), reduced))
+    check = CHECKS.get(claim.quantity)
+    bound = paper.checks[claim.quantity].bound
+    outcomes, models = check(paper, study, bound) if check else ([], ())
+    return Finding(claim, outcomes, statement_verdict(outcomes, study.reduced(*models)))
+
+
+def measurements(study: Study, quantity: str) -> list[float]:
+    """What the records say of a quantity; one value per run, [] where none can say it."""
+    subject, measure = quantity.split(".")
+    if subject == "dataset":
+        return _dataset(study, measure)
+    if measure in SETTINGS:
+        return []
+    if measure in SCORES:
+        return [score(record, measure) for record in study.by_model[subject]]
+    return [_structure(record, measure) for record in study.by_model[subject]]
+
+
+def _dataset(study: Study, measure: str) -> list[float]:
+    record = next((study.record(model) for model in study.by_model if study.record(model)), None)
+    if record is None or record.run.dataset.name != "fer2013":
+        return []
+    sizes = {split: sum(counts) for split, counts in record.run.dataset.counts.items()}
+    values = {
+        "images": sum(sizes.values()),
+        "training_images": sizes["Training"],
+        "validation_images": sizes["PublicTest"],
+        "test_images": sizes["PrivateTest"],
+        "image_size": IMAGE_SIZE,
+        "classes": len(EMOTIONS),
+        "splits": len(SPLITS),
+    }
+    return [float(values[measure])]
+
+
+def _structure(record: Record, measure: str) -> float:
+    """A number of the network, from the layer table of a record."""
+    layers = record.run.layers
+    kinds = {
+        "convolutions": "Conv2D",
+        "dense_layers": "Dense",
+        "dropout_layers": "Dropout",
+        "pooling_layers": "MaxPooling2D",
+        "batch_normalizations": "BatchNormalization",
+    }
+    if measure in kinds:
+        return float(sum(layer.type == kinds[measure] for layer in layers))
+    total = sum(layer.parameters for layer in layers)
+    trainable = sum(layer.trainable_parameters for layer in layers)
+    totals = {
+        "parameters": total,
+        "trainable_parameters": trainable,
+        "non_trainable_parameters": total - trainable,
+    }
+    if measure in totals:
+        return float(totals[measure])
+    if measure == "pool_size":
+        place = next(i for i, layer in enumerate(layers) if layer.type == "MaxPooling2D")
+        return float(layers[place - 1].output_shape[0] // layers[place].output_shape[0])
+    name, number = re.fullmatch(r"(filters|kernel_size)_(\d+)", measure).groups()
+    filters, kernel_size = convolutions(record)[int(number) - 1]
+    return float(filters if name == "filters" else kernel_size)
+
+
+def convolutions(record: Record) -> list[tuple[int, int]]:
+    """Filters and kernel width in pixels of each convolution, from shapes and parameters."""
+    found, channels = [], 1
+    for layer in record.run.layers:
+        if layer.type == "Conv2D":
+            filters = layer.output_shape[-1]
+            kernel = round(((layer.parameters / filters - 1) / channels) ** 0.5)
+            found.append((filters, kernel))
+        channels = layer.output_shape[-1]
+    return found
+
+
+# A check answers with its outcomes, one per run or per seed (or one in all), and with the models
+# whose size of training matters to it. The bound is the one that book/paper.yml states for it.
+Answer = tuple[list[bool], tuple[str, ...]]
+Check = Callable[[Paper, Study, float | None], Answer]
+
+
+def _each(model: str, holds: Callable[[Record, float | None], bool]) -> Check:
+    """A property of each run of a model."""
+
+    def check(paper: Paper, study: Study, bound: float | None) -> Answer:
+        return [holds(record, bound) for record in study.by_model[model]], (model,)
+
+    return check
+
+
+def _paired(one: str, other: str, holds: Callable[[Record, Record], bool]) -> Check:
+    """A comparison of two models, seed by seed."""
+
+    def check(paper: Paper, study: Study, bound: float | None) -> Answer:
+        others = {record.recipe.seed: record for record in study.by_model[other]}
+        outcomes = [
+            holds(record, others[record.recipe.seed])
+            for record in study.by_model[one]
+            if record.recipe.seed in others
+        ]
+        return outcomes, (one, other)
+
+    return check
+
+
+def _structural(model: str, holds: Callable[[Paper, Record], bool]) -> Check:
+    """A property of the network, the same in every run and whatever its size."""
+
+    def check(paper: Paper, study: Study, bound: float | None) -> Answer:
+        record = study.record(model)
+        return ([holds(paper, record)] if record else []), ()
+
+    return check
+
+
+def _emotions(*named: str) -> Check:
+    return lambda paper, study, bound: ([set(named) == set(EMOTIONS)], ())
+
+
+def _as_printed(model: str) -> Check:
+    return _structural(model, lambda paper, record: all(same_rows(paper, model, record)))
+
+
+def same_rows(paper: Paper, model: str, record: Record) -> list[bool]:
+    """Whether each row of our layer table equals the printed one in all it says."""
+    printed, ours = paper.layer_tables[model].rows, record.run.layers
+    same = [
+        (row.name, row.type, list(row.shape), row.parameters)
+        == (layer.name, layer.type, layer.output_shape, layer.parameters)
+        for row, layer in zip(printed, ours, strict=False)
+    ]
+    return same + [False] * abs(len(printed) - len(ours))
+
+
+def _types(record: Record) -> list[str]:
+    return [layer.type for layer in record.run.layers]
+
+
+def _after_each_convolution(record: Record, wanted: set[str]) -> bool:
+    """Whether all wanted layer types stand between each convolution and the next, or Flatten."""
+    groups = " ".join(_types(record)).split("Conv2D")[1:]
+    return all(wanted <= set(group.split("Flatten")[0].split()) for group in groups)
+
+
+def _higher(measure: str) -> Callable[[Record, Record], bool]:
+    return lambda one, other: score(one, measure) > score(other, measure)
+
+
+def _rises(record: Record, bound: float) -> bool:
+    losses = record.history["validation_loss"].to_numpy()
+    training = record.history["training_loss"].to_numpy()
+    return bool(losses[-1] > losses.min() + bound and training[-1] < training[losses.argmin()])
+
+
+def _overfits(record: Record, bound: float) -> bool:
+    losses = record.history["validation_loss"].to_numpy()
+    return bool(losses.argmin() < len(losses) - 1 and gap(record) > bound)
+
+
+def _losses_fall(record: Record, bound: None) -> bool:
+    losses = record.history[["training_loss", "validation_loss"]]
+    return bool((losses.iloc[-1] < losses.iloc[0]).all())
+
+
+def _losses_stay_together(record: Record, bound: float) -> bool:
+    return abs(gap(record)) <= bound
+
+
+def _training_accuracy_far_above(record: Record, bound: float) -> bool:
+    difference = score(record, "training_accuracy") - score(record, "validation_accuracy")
+    return difference >= bound
+
+
+def _above_majority(record: Record, bound: None) -> bool:
+    answers = record.predictions[record.recipe.validation_split]
+    return score(record, "validation_accuracy") > metrics.majority(answers).value
+
+
+def _most_accurate(paper: Paper, study: Study, bound: None) -> Answer:
+    models = ("deep", "improved", "shallow")
+    deep, improved, shallow = (
+        {one.recipe.seed: score(one, "validation_accuracy") for one in study.by_model[model]}
+        for model in models
+    )
+    seeds = [seed for seed in deep if seed in improved and seed in shallow]
+    return [deep[seed] > max(improved[seed], shallow[seed]) for seed in seeds], models
+
+
+def _seven_labels(paper: Paper, study: Study, bound: None) -> Answer:
+    counts = [record.run.dataset.counts for runs in study.by_model.values() for record in runs]
+    return [all(min(split) > 0 for split in seen.values()) for seen in counts[:1]], ()
+
+
+def _outputs_equal_classes(paper: Paper, study: Study, bound: None) -> Answer:
+    found = [study.record(model) for model in study.by_model]
+    if not all(found):
+        return [], ()
+    return [all(record.run.layers[-1].output_shape == [len(EMOTIONS)] for record in found)], ()
+
+
+def _more(kind: str, one: str, other: str) -> Check:
+    def check(paper: Paper, study: Study, bound: None) -> Answer:
+        first, second = study.record(one), study.record(other)
+        if not (first and second):
+            return [], ()
+        return [_types(first).count(kind) > _types(second).count(kind)], ()
+
+    return check
+
+
+# A statement whose check is not here is not tested.
+CHECKS: dict[str, Check] = {
+    "dataset.labels_from_zero_to_six": _seven_labels,
+    "dataset.emotions_as_in_introduction": _emotions(
+        "neutral", "fear", "angry", "happy", "sad", "contempt"
+    ),
+    "dataset.emotions_as_in_figure_1": _emotions(
+        "angry", "neutral", "sad", "happy", "surprise", "fear", "disgust"
+    ),
+    "dataset.emotions_as_in_section_2_1": _emotions(
+        "happy", "disgust", "fear", "sad", "neutral", "angry"
+    ),
+    "models.outputs_equal_classes": _outputs_equal_classes,
+    "shallow.layers_as_printed": _as_printed("shallow"),
+    "shallow.first_pooling_after_second_convolution": _structural(
+        "shallow",
+        lambda paper, record: _types(record)[:3] == ["Conv2D", "Conv2D", "MaxPooling2D"],
+    ),
+    "shallow.training_accuracy_far_above_validation": _each(
+        "shallow", _training_accuracy_far_above
+    ),
+    "shallow.overfits": _each("shallow", _overfits),
+    "shallow.validation_loss_rises": _each("shallow", _rises),
+    "shallow.loss_gap_large": _each("shallow", lambda record, bound: gap(record) >= bound),
+    "improved.layers_as_printed": _as_printed("improved"),
+    "improved.dropout_after_each_convolution": _structural(
+        "improved", lambda paper, record: _after_each_convolution(record, {"Dropout"})
+    ),
+    "improved.has_batch_normalization": _structural(
+        "improved", lambda paper, record: "BatchNormalization" in _types(record)
+    ),
+    "improved.training_accuracy_below_shallow": _paired(
+        "shallow", "improved", _higher("training_accuracy")
+    ),
+    "improved.gap_smaller_than_shallow": _paired(
+        "improved", "shallow", lambda one, other: abs(gap(one)) < abs(gap(other))
+    ),
+    "improved.losses_fall": _each("improved", _losses_fall),
+    "improved.losses_stay_together": _each("improved", _losses_stay_together),
+    "improved.more_accurate_than_shallow": _paired(
+        "improved", "shallow", _higher("validation_accuracy")
+    ),
+    "deep.layers_as_printed": _as_printed("deep"),
+    "deep.more_convolutions_than_shallow": _more("Conv2D", "deep", "shallow"),
+    "deep.more_dense_layers_than_improved": _more("Dense", "deep", "improved"),
+    "deep.every_kernel_3x3": _structural(
+        "deep", lambda paper, record: all(kernel == 3 for _, kernel in convolutions(record))
+    ),
+    "deep.every_convolution_normalized_pooled_and_dropped": _structural(
+        "deep",
+        lambda paper, record: _after_each_convolution(
+            record, {"BatchNormalization", "MaxPooling2D", "Dropout"}
+        ),
+    ),
+    "deep.losses_stay_together": _each("deep", _losses_stay_together),
+    "deep.more_accurate_than_improved": _paired("deep", "improved", _higher("validation_accuracy")),
+    "deep.more_accurate_than_shallow": _paired("deep", "shallow", _higher("validation_accuracy")),
+    "deep.most_accurate": _most_accurate,
+    "deep.above_majority_class": _each("deep", _above_majority),
+}

@@ -1,0 +1,77 @@
+"""What several test modules share: a small drawn dataset and fabricated run records."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from ferutils import data, faces, recipes, records
+
+# Every message of the package about bad input: expected, received, remedy.
+EXPLAINED = r"(?s)^Expected .+\. Received: .+\. \S+"
+
+FEW = {"Training": [10] * 7, "PublicTest": [3] * 7, "PrivateTest": [4] * 7}
+
+
+def small_dataset() -> data.Dataset:
+    """70 drawn faces to train on, 21 and 28 held out."""
+    return faces.draw(FEW)
+
+
+def small_recipe(**parameters) -> recipes.Recipe:
+    """A training of a few seconds on the small dataset."""
+    small = {"model": "shallow", "dataset": "drawn", "hidden_neurons": 16}
+    small |= {"epochs": 2, "train_images": 70}
+    return recipes.make(**(small | parameters))
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def correct(predictions: records.Predictions) -> int:
+    return int((predictions.predicted == predictions.labels).sum())
+
+
+def cross_entropy(predictions: records.Predictions) -> float:
+    rows = np.arange(len(predictions.labels))
+    return float(-predictions.log_probabilities[rows, predictions.labels].mean(dtype=float))
+
+
+def fabricated(recipe: recipes.Recipe, dataset: records.DatasetNote, seed: int = 0):
+    """The arguments of `records.write` but the folder: a run that nobody trained."""
+    random = np.random.default_rng(seed)
+    predictions = {
+        split: records.Predictions(
+            labels=np.repeat(np.arange(7), dataset.counts[split]).astype(np.uint8),
+            log_probabilities=log_softmax(random.normal(0, 2, (sum(dataset.counts[split]), 7))),
+        )
+        for split in records.HELD_OUT
+    }
+    scores = {"Training": records.Scores(loss=0.5, accuracy=0.8, images=70)}
+    for split, one in predictions.items():
+        images = len(one.labels)
+        scores[split] = records.Scores(
+            loss=cross_entropy(one), accuracy=correct(one) / images, images=images
+        )
+    run = records.Run(
+        id=recipes.run_id(recipe, dataset.fingerprints),
+        recipe=recipe,
+        dataset=dataset,
+        layers=[],
+        scores=scores,
+        kept_epoch=recipe.epochs,
+        cost=records.Cost(wall_seconds=1.5, images_per_second=100.0, peak_memory_bytes=10**9),
+        environment=records.Environment(
+            device="processor", backend="tensorflow", system="Linux x86_64", versions={"keras": "3"}
+        ),
+        code=records.Code(commit=None, clean=None, fingerprint="0123456789abcdef"),
+        started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    )
+    history = pd.DataFrame(
+        random.uniform(0, 1, (recipe.epochs, len(records.HISTORY_COLUMNS))),
+        columns=list(records.HISTORY_COLUMNS),
+    )
+    history["epoch"] = range(1, recipe.epochs + 1)
+    return run, history, predictions

@@ -1,0 +1,97 @@
+"""Finished records that nobody trained, with the curves, layers and answers that a test wants."""
+
+import numpy as np
+from docutils import nodes
+from docutils.core import publish_doctree
+from helpers import fabricated
+from myst_parser.docutils_ import Parser
+
+from ferutils import data, paper, recipes, records
+from ferutils.study import Study
+
+PAPER = paper.load()
+PUBLISHED = records.DatasetNote(
+    name="fer2013",
+    fingerprints={split: data.FER2013[split]["fingerprint"] for split in data.SPLITS},
+    counts={split: data.FER2013[split]["counts"] for split in data.SPLITS},
+    differences=[],
+)
+DRAWN = PUBLISHED.model_copy(
+    update={"name": "drawn", "fingerprints": dict.fromkeys(data.SPLITS, "d" * 64)}
+)
+OTHER_COPY = PUBLISHED.model_copy(
+    update={
+        "fingerprints": PUBLISHED.fingerprints | {"Training": "0" * 64},
+        "differences": ["Training has other pixels than the published dataset."],
+    }
+)
+
+
+def layers(model):
+    """The layer table that the paper prints for a model."""
+    return [
+        records.Layer(
+            name=row.name,
+            type=row.type,
+            output_shape=list(row.shape),
+            parameters=row.parameters,
+            # Of batch normalisation, the moving mean and variance are not trained.
+            trainable_parameters=row.parameters // (1 + (row.type == "BatchNormalization")),
+        )
+        for row in PAPER.layer_tables[model].rows
+    ]
+
+
+def answers(labels, predicted, probability=0.9):
+    """Predictions that give one probability to a label and share the rest equally."""
+    probabilities = np.full((len(labels), 7), (1 - probability) / 6)
+    probabilities[np.arange(len(labels)), list(predicted)] = probability
+    return records.Predictions(
+        labels=np.array(labels, np.uint8),
+        log_probabilities=np.log(probabilities).astype(np.float32),
+    )
+
+
+def made(model="shallow", curves=None, note=PUBLISHED, run=None, **parameters):
+    """The arguments of `records.write` but the folder.
+
+    Args:
+        model: its name; the layers are those that the paper prints.
+        curves: columns of the history, each a list over the epochs or one number for all.
+        note: the dataset.
+        run: fields of the run to change.
+        parameters: of the recipe.
+    """
+    dataset = {"dataset": "drawn"} if note.name == "drawn" else {}
+    recipe = recipes.make(model=model, **dataset | parameters)
+    description, history, predictions = fabricated(recipe, note)
+    changed = {"layers": layers(model)} | (run or {})
+    return (
+        description.model_copy(update=changed),
+        history.assign(**(curves or {})),
+        predictions,
+    )
+
+
+def record(*arguments, answered=None, **parameters):
+    """A record, made as `made` makes it; `answered` replaces predictions by split."""
+    run, history, predictions = made(*arguments, **parameters)
+    return records.Record(run, history, predictions | (answered or {}))
+
+
+def study(*every):
+    """The study of these records."""
+    models = recipes.PAPER
+    return Study({model: [one for one in every if one.recipe.model == model] for model in models})
+
+
+def parsed(markdown):
+    """The document that MyST makes of a text, as Sphinx would read it."""
+    quiet = {"report_level": 5, "halt_level": 5}
+    return publish_doctree(markdown.data, parser=Parser(), settings_overrides=quiet)
+
+
+def cells(table):
+    """The texts of a parsed table, row by row, head first."""
+    rows = table.findall(nodes.row)
+    return [[entry.astext() for entry in row.findall(nodes.entry)] for row in rows]

@@ -1,0 +1,305 @@
+"""The three networks: the paper's layer tables, its sanity checks, and the augmentation layers."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras is imported
+
+import typing
+
+import keras
+import numpy as np
+import pytest
+from helpers import small_dataset
+
+from ferutils import data, models, paper, recipes, training
+
+MODELS = tuple(models.MODELS)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """70 drawn faces, ten of each emotion: images uint8 (70, 48, 48, 1) and labels."""
+    split = small_dataset().splits["Training"]
+    return split.images[..., None], split.labels
+
+
+@pytest.fixture(scope="module")
+def built():
+    """The model of each recipe's defaults, built once; a test that trains one spoils no other."""
+    keras.utils.set_random_seed(0)
+    return {model: models.build(recipes.make(model=model)) for model in MODELS}
+
+
+def unit_images(count, seed=0):
+    random = np.random.default_rng(seed)
+    return random.uniform(0, 1, (count, *models.INPUT_SHAPE)).astype("float32")
+
+
+def run(layers, images, **options):
+    for layer in layers:
+        images = layer(images, **options)
+    return keras.ops.convert_to_numpy(images)
+
+
+# Layer tables
+
+
+def test_the_registry_names_the_models_of_the_recipes():
+    named = typing.get_args(recipes.Recipe.model_fields["model"].annotation)
+    assert set(models.MODELS) == set(recipes.PAPER) == set(named) == set(paper.load().layer_tables)
+    assert all(models.MODELS[name].__name__ == name for name in models.MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_layer_table_is_the_papers_line_by_line(built, model):
+    printed = paper.load().layer_tables[model]
+    network = models.network(built[model])
+    ours = [
+        (row.name, row.type, tuple(row.output_shape), row.parameters)
+        for row in training.layer_table(network)
+    ]
+    assert ours == [tuple(row) for row in printed.rows]
+    assert network.name == printed.name
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_totals_are_the_papers(built, model):
+    printed = paper.load().layer_tables[model].totals
+    rows = training.layer_table(models.network(built[model]))
+    trainable = sum(row.trainable_parameters for row in rows)
+    assert built[model].count_params() == sum(row.parameters for row in rows) == printed.parameters
+    assert trainable == printed.trainable
+    assert printed.parameters - trainable == printed.non_trainable
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_hidden_neurons_are_the_recipes(model):
+    network = models.MODELS[model](recipes.make(model=model, hidden_neurons=3))
+    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.units for layer in dense] == [3, 7]
+
+
+def test_the_dropout_rates_are_the_recipes():
+    for model in ("improved", "deep"):
+        recipe = recipes.make(model=model, dropout_convolution=0.1, dropout_dense=0.7)
+        network = models.MODELS[model](recipe)
+        rates = [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+        assert rates == [0.1] * (len(rates) - 1) + [0.7]
+
+
+# The built model
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_model_takes_grey_levels_and_gives_logits(built, model, drawn):
+    images = drawn[0][:2]
+    assert built[model].input_shape == (None, 48, 48, 1)
+    logits = keras.ops.convert_to_numpy(built[model](images))
+    assert logits.shape == (2, len(data.EMOTIONS))
+    assert np.abs(np.exp(logits).sum(axis=1) - 1).min() > 0.1  # no softmax yet
+    direct = run([models.network(built[model])], images / np.float32(255), training=False)
+    np.testing.assert_allclose(logits, direct, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_optimiser_is_adam_with_the_recipes_learning_rate(built, model):
+    optimizer = built[model].optimizer
+    assert type(optimizer) is keras.optimizers.Adam
+    assert float(optimizer.learning_rate) == pytest.approx(recipes.PAPER[model]["learning_rate"])
+
+
+# The paper's sanity checks
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_first_loss_is_that_of_guessing(built, model, drawn):
+    images, labels = (array[::5] for array in drawn)
+    loss, _ = built[model].evaluate(images, labels, verbose=0)
+    assert loss == pytest.approx(np.log(7), abs=0.3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["shallow", "improved"])
+def test_seventy_images_are_learned_completely(model, drawn):
+    keras.utils.set_random_seed(0)
+    fitted = models.build(recipes.make(model=model))
+    for _ in range(80):
+        fitted.fit(*drawn, batch_size=14, verbose=0)
+        _, accuracy = fitted.evaluate(*drawn, verbose=0)
+        if accuracy == 1:
+            break
+    assert accuracy == 1
+
+
+@pytest.mark.slow
+def test_seventy_images_are_learned_completely_by_the_deep_model(drawn):
+    # Measured in the training steps themselves: three or four are enough to learn the images, but
+    # not for the running averages that batch normalisation uses in inference.
+    keras.utils.set_random_seed(0)
+    fitted = models.build(recipes.make(model="deep", dropout_convolution=0.0, dropout_dense=0.0))
+    for _ in range(8):
+        seen = fitted.fit(*drawn, batch_size=70, verbose=0).history
+        if seen["accuracy"] == [1]:
+            break
+    assert seen["accuracy"] == [1]
+    assert seen["loss"][0] < 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_every_trainable_weight_receives_gradient(model, drawn):
+    images, labels = (array[::10] if model == "deep" else array for array in drawn)
+    keras.utils.set_random_seed(0)
+    fitted = models.build(recipes.make(model=model))
+    before = [weight.numpy().copy() for weight in fitted.trainable_weights]
+    fitted.fit(images, labels, batch_size=len(labels), verbose=0)  # one step
+    for weight, old in zip(fitted.trainable_weights, before):
+        moved = weight.numpy() != old
+        assert np.isfinite(weight.numpy()).all()
+        assert moved.mean() > 0.25, weight.path  # behind a ReLU, some elements rest
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_training_and_inference_differ_by_dropout_and_batch_normalisation(built, model):
+    images = unit_images(4)
+    network = models.network(built[model])
+    inference = run([network], images, training=False)
+    np.testing.assert_array_equal(inference, run([network], images, training=False))
+    same = np.array_equal(inference, run([network], images, training=True))
+    assert same == (model == "shallow")
+
+
+@pytest.mark.parametrize("model", ["improved", "deep"])
+def test_every_dropout_drops_in_training_only(built, model):
+    ones = np.ones((1, 200, 50), "float32")
+    for layer in models.network(built[model]).layers:
+        if isinstance(layer, keras.layers.Dropout):
+            np.testing.assert_array_equal(run([layer], ones, training=False), ones)
+            dropped = run([layer], ones, training=True)
+            assert (dropped == 0).mean() == pytest.approx(layer.rate, abs=0.03)
+            assert dropped.mean() == pytest.approx(1, abs=0.05)
+
+
+def test_every_batch_normalisation_uses_the_batch_in_training_only(built):
+    random = np.random.default_rng(0)
+    layers = [
+        layer
+        for layer in models.network(built["deep"]).layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert len(layers) == 13
+    for layer in layers:
+        batch = random.normal(5, 3, (20, 4, 4, layer.gamma.shape[0])).astype("float32")
+        inference, trained = (run([layer], batch, training=way) for way in (False, True))
+        np.testing.assert_allclose(trained.mean(axis=(0, 1, 2)), 0, atol=1e-3)
+        np.testing.assert_allclose(trained.std(axis=(0, 1, 2)), 1, atol=1e-2)
+        assert np.abs(inference - trained).mean() > 1
+
+
+# Augmentation
+
+
+def augmented(images, **strengths):
+    """The images after the random layers of a recipe, in training."""
+    off = {"flip": False, "rotation": 0.0, "shift": 0.0, "zoom": 0.0}
+    recipe = recipes.make(model="improved", augmentation="generator", **(off | strengths))
+    keras.utils.set_random_seed(0)
+    return run(models.augmentation(recipe), images, training=True)[..., 0]
+
+
+def square_images(count=200):
+    """A bright rectangle, 24 wide and 12 high, in the middle of a black image."""
+    images = np.zeros((count, *models.INPUT_SHAPE), "float32")
+    images[:, 18:30, 12:36] = 1
+    return images
+
+
+def moments(images):
+    """Centre (y, x) in pixels, area in pixels and angle of the long axis in degrees."""
+    y, x = np.mgrid[:48, :48]
+    area = images.sum(axis=(1, 2))
+    centre_y, centre_x = ((images * axis).sum(axis=(1, 2)) / area for axis in (y, x))
+    dy, dx = y - centre_y[:, None, None], x - centre_x[:, None, None]
+    yy, xx, xy = ((images * part).sum(axis=(1, 2)) for part in (dy * dy, dx * dx, dy * dx))
+    return centre_y, centre_x, area, np.degrees(np.arctan2(2 * xy, xx - yy) / 2)
+
+
+def test_without_augmentation_there_is_no_random_layer():
+    for model in MODELS:
+        assert models.augmentation(recipes.make(model=model)) == []
+
+
+@pytest.mark.parametrize("name", recipes.GENERATOR)
+def test_a_strength_of_zero_leaves_its_layer_out(name):
+    whole = recipes.make(model="improved", augmentation="generator")
+    without = recipes.make(
+        model="improved", augmentation="generator", **{name: recipes.NO_AUGMENTATION[name]}
+    )
+    assert len(models.augmentation(whole)) == 4
+    assert len(models.augmentation(without)) == 3
+
+
+def test_augmentation_keeps_form_and_range():
+    images = unit_images(50)
+    changed = augmented(images, **recipes.GENERATOR)
+    assert changed.shape == images.shape[:3]
+    assert changed.min() >= 0
+    assert changed.max() <= 1 + 1e-6
+    assert np.abs(changed - images[..., 0]).mean() > 0.05
+
+
+def test_augmentation_is_off_in_inference(drawn):
+    images = drawn[0][:7]
+    keras.utils.set_random_seed(0)
+    recipe = recipes.make(model="shallow", augmentation="generator", hidden_neurons=4)
+    model = models.build(recipe)
+    plain = run([models.network(model)], images / np.float32(255), training=False)
+    np.testing.assert_allclose(run([model], images, training=False), plain, atol=1e-6)
+    first, second = (run([model], images, training=True) for _ in range(2))
+    assert not np.allclose(first, plain)
+    assert not np.allclose(first, second)
+
+
+def test_half_of_the_images_are_mirrored():
+    images = unit_images(300)[..., 0]
+    changed = augmented(images[..., None], flip=True)
+    same = (changed == images).all(axis=(1, 2))
+    mirrored = (changed == images[:, :, ::-1]).all(axis=(1, 2))
+    assert (same ^ mirrored).all()
+    assert mirrored.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_rotations_stay_within_the_strength():
+    _, _, area, angle = moments(augmented(square_images(), rotation=10.0))
+    assert np.abs(angle).max() <= 10.5
+    assert np.abs(angle).max() > 8
+    assert angle.min() < 0 < angle.max()
+    np.testing.assert_allclose(area, 288, rtol=0.02)
+
+
+def test_shifts_stay_within_the_strength():
+    y, x, area, angle = moments(augmented(square_images(), shift=0.1))
+    for centre in (y, x):
+        assert np.abs(centre - 23.5).max() <= 4.8 + 0.1
+        assert np.abs(centre - 23.5).max() > 4
+        assert centre.min() < 23.5 < centre.max()
+    np.testing.assert_allclose(area, 288, rtol=0.02)
+    np.testing.assert_allclose(angle, 0, atol=0.1)
+
+
+def test_zooms_stay_within_the_strength():
+    y, x, area, _ = moments(augmented(square_images(), zoom=0.1))
+    assert np.abs(np.concatenate([y, x]) - 23.5).max() < 0.6
+    assert 288 / 1.1**2 * 0.97 <= area.min() < 270
+    assert 305 < area.max() <= 288 / 0.9**2 * 1.03
+
+
+def test_what_comes_in_over_the_border_repeats_the_edge():
+    images = np.full((50, *models.INPUT_SHAPE), 0.5, "float32")
+    np.testing.assert_allclose(augmented(images, **recipes.GENERATOR), 0.5, atol=1e-6)
+
+
+def test_the_same_seed_augments_the_same():
+    images = unit_images(5)
+    first, second = (augmented(images, **recipes.GENERATOR) for _ in range(2))
+    np.testing.assert_array_equal(first, second)

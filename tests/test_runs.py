@@ -1,0 +1,286 @@
+"""Runs: read where recorded, trained where not, and nothing left of a training that failed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers import EXPLAINED, FEW, fabricated, log_softmax, small_dataset, small_recipe
+
+from ferutils import data, paths, recipes, records, runs
+
+LIGHT = "data, faces, paper, paths, provenance, recipes, records, runs"
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return small_dataset()
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch, drawn):
+    """Empty folders for records and cache, small drawn faces, and no FER-2013."""
+    monkeypatch.setenv("FERUTILS_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("FERUTILS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("FER2013", raising=False)
+    monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path / "report")
+    monkeypatch.setattr(runs.faces, "draw", lambda: drawn)
+    return tmp_path
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("a run was trained")
+
+    monkeypatch.setattr(runs, "_train", refuse)
+
+
+def published():
+    """What a record says of the published FER-2013."""
+    return records.DatasetNote(
+        name="fer2013",
+        fingerprints=runs.published_fingerprints(),
+        counts={split: data.FER2013[split]["counts"] for split in data.SPLITS},
+        differences=[],
+    )
+
+
+def files_in(folder):
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
+def python(code, **environment):
+    """What a fresh Python prints, as JSON."""
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=paths.ROOT,
+        env={name: value for name, value in os.environ.items() if name != "FER2013"} | environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+# Imports
+
+
+def test_importing_the_package_is_quick_and_brings_no_heavy_library():
+    code = (
+        "import json, sys, time; start = time.perf_counter(); import ferutils; "
+        "seconds = time.perf_counter() - start; "
+        "heavy = {'tensorflow', 'keras', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules); "
+        "print(json.dumps([seconds, sorted(heavy)]))"
+    )
+    tries = [python(code) for _ in range(3)]
+    assert [heavy for _, heavy in tries] == [[]] * 3
+    assert min(seconds for seconds, _ in tries) <= 0.3
+
+
+def test_a_recorded_run_is_read_without_keras(places):
+    recipe = recipes.make(model="deep", seed=424242)
+    records.write(*fabricated(recipe, published()), places / "runs")
+    code = f"""
+import json, sys
+from ferutils import {LIGHT}
+record = runs.obtain(recipes.make(model="deep", seed=424242))
+try:
+    runs.obtain(recipes.make(model="deep", seed=424243))
+except ValueError as error:
+    refusal = str(error)
+heavy = {{"keras", "tensorflow", "jax", "torch", "matplotlib"}} & set(sys.modules)
+print(json.dumps([record.run.id, refusal, sorted(heavy)]))
+"""
+    name, refusal, heavy = python(code, FERUTILS_RUNS=str(places / "runs"))
+    assert name == recipes.run_id(recipe, runs.published_fingerprints())
+    assert re.search(EXPLAINED, refusal)
+    assert heavy == []
+
+
+def test_a_recorded_run_on_drawn_faces_is_read_without_keras(places, drawn):
+    records.write(*fabricated(small_recipe(), records.note(drawn)), places / "runs")
+    code = f"""
+import json, sys
+from ferutils import {LIGHT}
+small = faces.draw({FEW})
+faces.draw = lambda: small
+record = runs.obtain(recipes.Recipe.model_validate_json('''{small_recipe().model_dump_json()}'''))
+print(json.dumps([record.run.dataset.name, sorted({{"keras", "tensorflow"}} & set(sys.modules))]))
+"""
+    name, heavy = python(code, FERUTILS_RUNS=str(places / "runs"))
+    assert (name, heavy) == ("drawn", [])
+    assert not (places / "cache").exists()
+
+
+# Finding the run
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_record_of_the_published_dataset_needs_no_dataset(places, capsys):
+    recipe = recipes.make(model="deep")
+    written = records.write(*fabricated(recipe, published()), places / "report")
+    record = runs.obtain(recipe)
+    assert record.run.id == written.name
+    assert record.recipe == recipe
+    assert capsys.readouterr().out == f"Run {written.name}: read from its record of 2026-01-02.\n"
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize("model", ["shallow", "improved", "deep"])
+def test_neither_record_nor_dataset_is_refused_with_both_ways_on(places, model):
+    with pytest.raises(ValueError, match=EXPLAINED) as refusal:
+        runs.obtain(recipes.make(model=model, seed=424242))
+    for part in ("Kaggle", "FER2013", "fer2013.csv", "-p data PATH", "-p dataset drawn"):
+        assert part in str(refusal.value)
+    assert "-p seed 424242" in str(refusal.value)
+    assert files_in(places) == []
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_record_of_another_dataset_is_not_taken(places, monkeypatch):
+    recipe = recipes.make(model="deep")
+    records.write(*fabricated(recipe, published()), places / "runs")
+    fingerprints = runs.published_fingerprints() | {"PublicTest": "0" * 64}
+    blurred = SimpleNamespace(fingerprints=fingerprints)
+    monkeypatch.setattr(runs.data, "load", lambda *arguments: blurred)
+    with pytest.raises(AssertionError, match="a run was trained"):
+        runs.obtain(recipe, "blurred.csv")
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_damaged_record_is_not_trained_again(places, drawn):
+    folder = records.write(*fabricated(small_recipe(), records.note(drawn)), places / "runs")
+    (folder / "history.csv").write_text("")
+    with pytest.raises(ValueError, match=EXPLAINED):
+        runs.obtain(small_recipe())
+
+
+def test_the_place_of_the_dataset_is_the_parameter_or_the_environment(places, monkeypatch):
+    asked = []
+    monkeypatch.setattr(runs.data, "load", lambda *arguments: asked.append(arguments))
+    runs.read_dataset("fer2013", "given.csv")
+    monkeypatch.setenv("FER2013", "environment.csv")
+    runs.read_dataset("fer2013")
+    runs.read_dataset("fer2013", "given.csv")
+    assert [str(source) for source, _ in asked] == ["given.csv", "environment.csv", "given.csv"]
+    assert {cache for _, cache in asked} == {places / "cache" / "datasets"}
+    monkeypatch.setenv("FER2013", "")
+    assert runs.read_dataset("fer2013") is None
+
+
+def test_a_dataset_that_is_not_there_is_an_error(places):
+    with pytest.raises(FileNotFoundError, match=EXPLAINED):
+        runs.obtain(recipes.make(model="deep"), str(places / "nowhere.csv"))
+    assert files_in(places) == []
+
+
+# Training
+
+LINE = re.compile(
+    r"epoch [12]/2  loss \d\.\d{4}  accuracy [01]\.\d{4}  validation loss \d\.\d{4}"
+    r"  validation accuracy [01]\.\d{4}  \d+:\d\d min left"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+def test_a_run_is_trained_once_then_read(places, drawn, capsys, monkeypatch):
+    first = runs.obtain(small_recipe())
+    name = first.run.id
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith(f"Run {name}: training on ")
+    assert all(LINE.fullmatch(line) for line in lines[1:])
+    assert lines[2].endswith("0:00 min left")
+
+    monkeypatch.setattr(runs, "_train", lambda *arguments: pytest.fail("trained again"))
+    second = runs.obtain(small_recipe())
+    assert second.run == first.run
+    assert capsys.readouterr().out.startswith(f"Run {name}: read from its record of ")
+    check_the_record(first, drawn)
+    check_the_weights(first, drawn)
+    assert {file.relative_to(places).parts[0] for file in files_in(places)} == {"runs", "cache"}
+    assert files_in(places / "cache") == [runs.weights(name)]
+
+
+def check_the_record(record, drawn):
+    run = record.run
+    assert run.id == recipes.run_id(small_recipe(), drawn.fingerprints)
+    assert run.dataset == records.note(drawn)
+    assert (run.dataset.name, run.dataset.counts) == ("drawn", FEW)
+    assert run.cost.wall_seconds > record.history["training_seconds"].sum()
+    assert run.cost.images_per_second == pytest.approx(
+        140 / record.history["training_seconds"].sum()
+    )
+    assert run.environment.device
+    assert run.environment.versions["keras"]
+    assert run.started.utcoffset().total_seconds() == 0
+    for split, one in record.predictions.items():
+        score = run.scores[split]
+        assert round(score.accuracy * score.images) == (one.predicted == one.labels).sum()
+    text = run.model_dump_json()
+    assert str(paths.ROOT) not in text
+    assert '"/' not in text
+
+
+def check_the_weights(record, drawn):
+    """The weights make the same predictions in a model that is built anew."""
+    from ferutils import models
+
+    model = models.build(record.recipe)
+    model.load_weights(runs.weights(record.run.id))
+    for split, one in record.predictions.items():
+        logits = model.predict(drawn.splits[split].images[..., None], verbose=0)
+        np.testing.assert_array_equal(logits.argmax(axis=1), one.predicted)
+        np.testing.assert_allclose(log_softmax(logits), one.log_probabilities, rtol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("failing", ["_epoch", "_evaluate", "_predict", "layer_table"])
+@pytest.mark.parametrize("failure", [RuntimeError("out of memory"), KeyboardInterrupt()])
+def test_a_training_that_fails_leaves_no_record(places, monkeypatch, failing, failure):
+    from ferutils import training
+
+    def fail(*arguments):
+        raise failure
+
+    monkeypatch.setattr(training, failing, fail)
+    if failing != "_epoch":
+        row = dict.fromkeys(records.HISTORY_COLUMNS, 0.5)
+        monkeypatch.setattr(training, "_epoch", lambda *a: row | {"epoch": a[-1]})
+    with pytest.raises(type(failure)):
+        runs.obtain(small_recipe())
+    assert files_in(places) == []
+
+
+def test_more_images_than_there_are_leave_no_record(places):
+    with pytest.raises(ValueError, match=EXPLAINED):
+        runs.obtain(small_recipe(train_images=71))
+    assert files_in(places) == []
+
+
+# Time left
+
+
+@pytest.mark.parametrize(
+    "seconds, shown", [(0, "0:00 min"), (59.9, "0:59 min"), (61, "1:01 min"), (6000, "100:00 min")]
+)
+def test_the_time_left_is_in_minutes_and_seconds(seconds, shown):
+    assert runs._minutes(seconds) == shown
+
+
+def test_the_time_left_is_that_of_the_epochs_to_come(capsys, monkeypatch):
+    clock = iter([100.0, 130.0, 160.0])  # the start, then the end of two epochs of 30 seconds
+    monkeypatch.setattr(runs.time, "perf_counter", lambda: next(clock))
+    report = runs._progress(recipes.make(model="deep"))
+    row = dict.fromkeys(records.HISTORY_COLUMNS, 0.5)
+    report(row | {"epoch": 1})
+    report(row | {"epoch": 2})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("epoch  1/10  loss 0.5000  accuracy 0.5000")
+    assert [line.split("  ")[-1] for line in lines] == ["4:30 min left", "4:00 min left"]

@@ -1,0 +1,159 @@
+"""The study file, and which of its runs the report shows. Needs no dataset and no Keras."""
+
+import pytest
+from helpers import EXPLAINED
+from synthetic import DRAWN, OTHER_COPY, PUBLISHED, made
+
+from ferutils import paths, records, study
+from ferutils.study import Entry, Study
+
+SMALL = {split: [10, 2, 10, 17, 12, 8, 12] for split in PUBLISHED.counts}
+QUICK = PUBLISHED.model_copy(update={"counts": SMALL})
+WHOLE = Entry(part="printed", model="deep", seeds=[0, 1])
+PART = Entry(part="printed", model="deep", train_images=7178, seeds=[0])
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path)
+    return tmp_path
+
+
+def write(folder, note=QUICK, **parameters):
+    quick = note.model_copy(update={"counts": SMALL})
+    return records.write(*made(note=quick, **parameters), folder)
+
+
+def entries(monkeypatch, *every):
+    monkeypatch.setattr(study, "load", lambda: list(every))
+
+
+# ---- the file -----------------------------------------------------------------------------------
+
+
+def test_the_studys_file_loads():
+    loaded = study.load()
+    assert {entry.model_extra["model"] for entry in loaded} == {"shallow", "improved", "deep"}
+    for entry in loaded:
+        assert [recipe.seed for recipe in entry.recipes] == entry.seeds
+
+
+def test_the_papers_recipes_come_before_reduced_ones():
+    reduced = {}
+    for entry in study.load():
+        first = entry.recipes[0]
+        reduced.setdefault((entry.part, first.model), []).append(first.reduced)
+    assert all(found == sorted(found) for found in reduced.values())
+
+
+def test_no_run_stands_twice():
+    every = [(entry.part, recipe) for entry in study.load() for recipe in entry.recipes]
+    assert len(every) == len(set(every))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{model: deep, seeds: [0]}",
+        "{part: printed, model: deep}",
+        "{part: printed, model: deep, seeds: []}",
+        "{part: printed, model: deep, seeds: [zero]}",
+        "{part: printed, model: deep, seeds: [-1]}",
+        "{part: printed, model: deepest, seeds: [0]}",
+        "{part: printed, seeds: [0]}",
+        "{part: printed, model: deep, epoch: 5, seeds: [0]}",
+        "{part: printed, model: deep, epochs: 0, seeds: [0]}",
+        "{part: printed, model: deep, learning_rate: fast, seeds: [0]}",
+        "{part: printed, model: shallow, dropout_dense: 0.5, seeds: [0]}",
+        "deep",
+    ],
+)
+def test_a_bad_entry_is_refused(tmp_path, entry):
+    file = tmp_path / "study.yml"
+    file.write_text(f"runs:\n  - {entry}\n")
+    with pytest.raises(ValueError, match=EXPLAINED):
+        study.load(file)
+
+
+# ---- what is shown ------------------------------------------------------------------------------
+
+
+def test_the_first_entry_with_a_record_is_shown(runs, monkeypatch):
+    entries(monkeypatch, WHOLE, PART)
+    assert study.shown().by_model["deep"] == []
+    write(runs, model="deep", train_images=7178)
+    assert [record.recipe.train_images for record in study.shown().by_model["deep"]] == [7178]
+    write(runs, model="deep", seed=1)
+    assert [record.recipe.seed for record in study.shown().by_model["deep"]] == [1]
+
+
+def test_records_stand_in_the_order_of_the_seeds(runs, monkeypatch):
+    entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[2, 0, 1]))
+    for seed in (0, 1, 2):
+        write(runs, seed=seed)
+    assert [record.recipe.seed for record in study.shown().by_model["shallow"]] == [2, 0, 1]
+
+
+def test_a_run_outside_the_study_is_not_shown(runs, monkeypatch):
+    entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]))
+    write(runs, batch_size=32)
+    write(runs, seed=7)
+    assert study.shown().record("shallow") is None
+
+
+@pytest.mark.parametrize("note", [DRAWN, OTHER_COPY], ids=["drawn faces", "a differing copy"])
+def test_a_run_on_another_dataset_is_not_shown(runs, monkeypatch, note):
+    entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]))
+    write(runs, note=note)
+    assert study.shown().by_model["shallow"] == []
+    write(runs)
+    assert [record.run.dataset.name for record in study.shown().by_model["shallow"]] == ["fer2013"]
+
+
+def test_parts_are_kept_apart(runs, monkeypatch):
+    augmented = {"model": "shallow", "augmentation": "generator"}
+    entries(
+        monkeypatch,
+        Entry(part="printed", model="shallow", seeds=[0]),
+        Entry(part="augmentation", seeds=[0], **augmented),
+    )
+    write(runs, **augmented)
+    assert study.shown().record("shallow") is None
+    assert study.shown("augmentation").record("shallow").recipe.augmentation == "generator"
+
+
+def test_every_model_is_there_even_without_records(runs):
+    assert study.shown() == Study({"shallow": [], "improved": [], "deep": []})
+
+
+def test_a_study_is_reduced_where_one_run_is(runs, monkeypatch):
+    entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]), PART)
+    write(runs)
+    write(runs, model="deep", train_images=7178)
+    shown = study.shown()
+    assert shown.reduced("deep")
+    assert shown.reduced("shallow", "deep")
+    assert not shown.reduced("shallow", "improved")
+    assert not shown.reduced()
+
+
+# ---- for the pages ------------------------------------------------------------------------------
+
+
+def test_the_page_of_a_model_shows_its_first_recorded_run(runs, monkeypatch):
+    entries(monkeypatch, WHOLE, PART)
+    assert study.page_parameters("deep") == {}
+    write(runs, model="deep", train_images=7178)
+    assert study.page_parameters("deep") == {"train_images": 7178}
+    write(runs, model="deep", seed=1)
+    assert study.page_parameters("deep") == {"seed": 1}
+    write(runs, model="deep", seed=0)
+    assert study.page_parameters("deep") == {}
+
+
+def test_the_counts_are_those_that_the_runs_saw(runs, monkeypatch):
+    entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]))
+    with pytest.raises(ValueError, match=EXPLAINED):
+        study.counts()
+    write(runs)
+    assert study.counts() == SMALL

@@ -1,0 +1,260 @@
+"""Training: the same twice, the epoch that is kept, and scores that follow from predictions."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras is imported
+
+import numpy as np
+import pytest
+from helpers import EXPLAINED, FEW, correct, cross_entropy, log_softmax, small_dataset, small_recipe
+
+from ferutils import data, models, records, training
+
+SECONDS = ["training_seconds", "validation_seconds"]
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return small_dataset()
+
+
+# Everything that draws lots: initial weights, order of images, dropout, augmentation.
+@pytest.fixture(scope="module")
+def random_recipe():
+    return small_recipe(model="improved", augmentation="generator", train_images=42, seed=3)
+
+
+@pytest.fixture(scope="module")
+def trained(random_recipe, drawn):
+    rows = []
+    result = training.train(random_recipe, drawn, rows.append)
+    return result, rows
+
+
+def quick(monkeypatch, accuracies=None):
+    """Replace each epoch by a few random changes of the weights; returns what was seen."""
+    seen = []
+
+    def epoch(model, recipe, trained_on, watched, number):
+        weights = [weight + 0.01 * number for weight in model.get_weights()]
+        model.set_weights(weights)
+        seen.append({"weights": weights, "trained_on": trained_on, "watched": watched})
+        row = dict.fromkeys(records.HISTORY_COLUMNS, 0.5) | {"epoch": number}
+        return row | ({"validation_accuracy": accuracies[number - 1]} if accuracies else {})
+
+    monkeypatch.setattr(training, "_epoch", epoch)
+    return seen
+
+
+def numbers(history):
+    return history.drop(columns=SECONDS)
+
+
+# What comes out
+
+
+@pytest.mark.slow
+def test_the_history_has_a_row_per_epoch_and_each_is_reported(trained, random_recipe):
+    result, rows = trained
+    assert tuple(result.history.columns) == records.HISTORY_COLUMNS
+    assert result.history["epoch"].tolist() == [1, 2]
+    assert result.history.to_dict("records") == rows
+    assert np.isfinite(result.history.to_numpy(float)).all()
+    assert (result.history[SECONDS] > 0).all(axis=None)
+    assert result.kept_epoch == random_recipe.epochs == 2
+
+
+@pytest.mark.slow
+def test_log_probabilities_are_those_of_the_model(trained, drawn):
+    result, _ = trained
+    for split in records.HELD_OUT:
+        one = result.predictions[split]
+        assert one.log_probabilities.shape == (sum(FEW[split]), 7)
+        assert one.log_probabilities.max() <= 0
+        np.testing.assert_allclose(np.exp(one.log_probabilities).sum(axis=1), 1, atol=1e-9)
+        np.testing.assert_array_equal(one.labels, drawn.splits[split].labels)
+        logits = result.model.predict(drawn.splits[split].images[..., None], verbose=0)
+        np.testing.assert_allclose(one.log_probabilities, log_softmax(logits), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_scores_follow_from_the_predictions(trained):
+    result, _ = trained
+    assert set(result.scores) == set(data.SPLITS)
+    for split, one in result.predictions.items():
+        score = result.scores[split]
+        assert score.images == len(one.labels)
+        assert round(score.accuracy * score.images) == correct(one)
+        assert score.accuracy == pytest.approx(correct(one) / score.images, abs=1e-6)
+        assert score.loss == pytest.approx(cross_entropy(one), abs=1e-4)
+
+
+@pytest.mark.slow
+def test_the_last_validation_is_that_of_the_split_followed(trained):
+    result, _ = trained
+    last = result.history.iloc[-1]
+    assert last["validation_accuracy"] == result.scores["PublicTest"].accuracy
+    assert last["validation_loss"] == result.scores["PublicTest"].loss
+
+
+@pytest.mark.slow
+def test_the_layers_are_those_of_the_network(trained):
+    result, _ = trained
+    assert [row.name for row in result.layers] == [
+        layer.name for layer in models.network(result.model).layers
+    ]
+    assert sum(row.parameters for row in result.layers) == result.model.count_params()
+
+
+# Seeds
+
+
+@pytest.mark.slow
+def test_the_same_recipe_gives_the_same_numbers_twice(trained, random_recipe, drawn):
+    first, _ = trained
+    again = training.train(random_recipe, drawn, lambda row: None)
+    assert numbers(again.history).equals(numbers(first.history))
+    assert again.scores == first.scores
+    for split in records.HELD_OUT:
+        np.testing.assert_array_equal(
+            again.predictions[split].log_probabilities, first.predictions[split].log_probabilities
+        )
+
+
+@pytest.mark.slow
+def test_another_seed_gives_other_numbers(trained, random_recipe, drawn):
+    first, _ = trained
+    seed = random_recipe.model_copy(update={"seed": 4, "epochs": 1})
+    other = training.train(seed, drawn, lambda row: None)
+    assert not numbers(other.history).equals(numbers(first.history.head(1)))
+    assert other.history["training_loss"][0] != first.history["training_loss"][0]
+
+
+def test_the_order_of_images_changes_from_epoch_to_epoch(drawn, monkeypatch):
+    orders = []
+
+    def fit(self, images, labels, **options):
+        orders.append(labels.tolist())
+        raise StopIteration
+
+    model = models.build(small_recipe())
+    monkeypatch.setattr(type(model), "fit", fit)
+    split = drawn.splits["Training"]
+    for seed, epoch in ((0, 1), (0, 2), (1, 1), (0, 1)):
+        with pytest.raises(StopIteration):
+            training._epoch(model, small_recipe(seed=seed), split, split, epoch)
+    assert orders[0] == orders[3]
+    assert len({tuple(order) for order in orders}) == 3
+    assert sorted(orders[0]) == sorted(split.labels.tolist())
+
+
+# The epoch that is kept
+
+
+@pytest.mark.parametrize(
+    "kept, accuracies, expected",
+    [
+        ("best", [0.2, 0.6, 0.6, 0.1], 2),  # the first of equals
+        ("best", [0.0, 0.0, 0.0, 0.0], 1),
+        ("best", [0.1, 0.2, 0.3, 0.4], 4),
+        ("last", [0.9, 0.6, 0.6, 0.1], 4),
+    ],
+)
+def test_the_weights_of_the_kept_epoch_are_kept(drawn, monkeypatch, kept, accuracies, expected):
+    seen = quick(monkeypatch, accuracies)
+    result = training.train(small_recipe(epochs=4, kept_epoch=kept), drawn, lambda row: None)
+    assert result.kept_epoch == expected
+    assert result.history["validation_accuracy"].tolist() == accuracies
+    for weight, then in zip(result.model.get_weights(), seen[expected - 1]["weights"]):
+        np.testing.assert_array_equal(weight, then)
+
+
+@pytest.mark.slow
+def test_the_best_epoch_is_the_one_that_is_evaluated(drawn):
+    recipe = small_recipe(epochs=5, kept_epoch="best", learning_rate=0.01, batch_size=7)
+    result = training.train(recipe, drawn, lambda row: None)
+    accuracies = result.history["validation_accuracy"]
+    assert result.kept_epoch == accuracies.argmax() + 1
+    assert result.scores["PublicTest"].accuracy == accuracies.max()
+    kept = result.history.iloc[result.kept_epoch - 1]
+    assert result.scores["PublicTest"].loss == pytest.approx(kept["validation_loss"], abs=1e-6)
+
+
+# The images that are used
+
+
+@pytest.mark.parametrize("followed", ["PublicTest", "PrivateTest", "both"])
+def test_validation_uses_the_split_that_is_asked_for(drawn, monkeypatch, followed):
+    seen = quick(monkeypatch)
+    training.train(small_recipe(epochs=1, validation_split=followed), drawn, lambda row: None)
+    wanted = records.HELD_OUT if followed == "both" else [followed]
+    watched = seen[0]["watched"]
+    expected = [drawn.splits[name] for name in wanted]
+    np.testing.assert_array_equal(watched.images, np.concatenate([s.images for s in expected]))
+    np.testing.assert_array_equal(watched.labels, np.concatenate([s.labels for s in expected]))
+
+
+@pytest.mark.slow
+def test_the_scores_of_both_held_out_splits_are_those_of_their_images(drawn):
+    result = training.train(
+        small_recipe(epochs=1, validation_split="both"), drawn, lambda row: None
+    )
+    held_out = [result.scores[split] for split in records.HELD_OUT]
+    right = sum(round(score.accuracy * score.images) for score in held_out)
+    images = sum(score.images for score in held_out)
+    assert result.history["validation_accuracy"][0] * images == pytest.approx(right, abs=1e-4)
+
+
+def test_as_many_images_are_used_as_are_asked_for(drawn, monkeypatch):
+    seen = quick(monkeypatch)
+    recipe = small_recipe(epochs=1, train_images=35, evaluation_images=14)
+    result = training.train(recipe, drawn, lambda row: None)
+    assert {name: score.images for name, score in result.scores.items()} == {
+        "Training": 35,
+        "PublicTest": 14,
+        "PrivateTest": 14,
+    }
+    expected = data.subset(drawn.splits["Training"], 35)
+    np.testing.assert_array_equal(seen[0]["trained_on"].images, expected.images)
+    for split in records.HELD_OUT:
+        expected = data.subset(drawn.splits[split], 14)
+        np.testing.assert_array_equal(result.predictions[split].labels, expected.labels)
+        assert np.bincount(expected.labels).tolist() == [2] * 7
+
+
+def test_all_images_are_used_unless_told_otherwise(drawn, monkeypatch):
+    seen = quick(monkeypatch)
+    recipe = small_recipe(epochs=1).model_copy(update={"train_images": None})
+    result = training.train(recipe, drawn, lambda row: None)
+    assert len(seen[0]["trained_on"].labels) == 70
+    assert [result.scores[split].images for split in data.SPLITS] == [70, 21, 28]
+
+
+@pytest.mark.parametrize("asked", [{"train_images": 71}, {"evaluation_images": 22}])
+def test_more_images_than_there_are_are_refused(drawn, asked):
+    with pytest.raises(ValueError, match=EXPLAINED):
+        training.train(small_recipe(**asked), drawn, lambda row: None)
+
+
+# Weights and device
+
+
+def test_saved_weights_are_whole_or_not_there(tmp_path, monkeypatch):
+    model = models.build(small_recipe())
+    path = tmp_path / "weights" / "run.weights.h5"
+    training.save_weights(model, path)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    before = path.read_bytes()
+
+    def failing(self, unfinished, **options):
+        unfinished.write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(type(model), "save_weights", failing)
+    with pytest.raises(OSError, match="no space left"):
+        training.save_weights(model, path)
+    assert path.read_bytes() == before
+
+
+def test_the_device_has_a_name_or_is_the_processor():
+    assert isinstance(training.device(), str)

@@ -1,0 +1,558 @@
+"""Every claim can be measured, and each check tells true from false on runs made to order.
+
+Needs no dataset and no Keras.
+"""
+
+import numpy as np
+import pytest
+from synthetic import DRAWN, PAPER, answers, layers, record, study
+
+from ferutils import verdicts
+from ferutils.data import SPLITS
+from ferutils.paper import Verdict
+
+NUMBERS = [claim for claim in PAPER.claims if claim.kind == "number"]
+SEEDS = (0, 1)
+WHOLE = study(*(record(model, seed=seed) for model in PAPER.layer_tables for seed in SEEDS))
+NONE = study()
+
+# These want other runs than the printed networks', or the program itself: no record answers them.
+NOT_YET_TESTED = {
+    "models.optimizer_is_adam",
+    "models.relu_in_hidden_layers",
+    "shallow.table_3_with_augmentation",
+    "improved.dropout_only_in_training",
+    "improved.hyperparameters_as_shallow",
+    "improved.more_epochs_more_accurate",
+    "deep.passes_sanity_checks",
+    "deep.settings_most_accurate",
+    "deep.more_epochs_more_accurate",
+}
+
+
+def outcomes(quantity, found):
+    return verdicts.CHECKS[quantity](PAPER, found, PAPER.checks[quantity].bound)[0]
+
+
+def claim_of(quantity):
+    return next(claim for claim in PAPER.claims if claim.quantity == quantity)
+
+
+def verdict_of(quantity, found):
+    return verdicts.find(PAPER, found, claim_of(quantity)).verdict
+
+
+def of_the_network(claim):
+    """Whether a claim is about the networks, the dataset or settings, not about results."""
+    subject, measure = claim.quantity.split(".")
+    numbers = claim.kind == "number" and measure not in verdicts.SCORES
+    return numbers or subject == "dataset" or measure in verdicts.OF_THE_NETWORK
+
+
+# ---- numbers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quantity", sorted({claim.quantity for claim in NUMBERS}))
+def test_a_number_is_measured_or_a_setting(quantity):
+    subject, measure = quantity.split(".")
+    measured = verdicts.measurements(WHOLE, quantity)
+    runs = 0 if measure in verdicts.SETTINGS else 1 if subject == "dataset" else len(SEEDS)
+    assert len(measured) == runs
+    assert all(type(value) is float for value in measured)
+    assert verdicts.measurements(NONE, quantity) == []
+
+
+FOLLOWED = [claim for claim in NUMBERS if claim.follows and of_the_network(claim)]
+
+
+@pytest.mark.parametrize("claim", FOLLOWED, ids=lambda claim: claim.id)
+def test_the_printed_network_has_the_numbers_that_the_report_follows(claim):
+    assert verdicts.measurements(WHOLE, claim.quantity) == [claim.value] * len(SEEDS)
+
+
+def test_filters_and_kernels_follow_from_shapes_and_parameters():
+    assert verdicts.convolutions(record("shallow")) == [(32, 3), (64, 3), (128, 3), (128, 3)]
+    deep = [(64, 3)] * 2 + [(128, 5)] * 3 + [(512, 3)] * 8
+    assert verdicts.convolutions(record("deep")) == deep
+
+
+def test_the_parameters_of_the_deep_network_add_up():
+    for measure, count in PAPER.layer_tables["deep"].totals:
+        name = "parameters" if measure == "parameters" else f"{measure}_parameters"
+        assert verdicts.measurements(WHOLE, f"deep.{name}") == [count] * len(SEEDS)
+
+
+def test_drawn_faces_say_nothing_of_the_dataset():
+    assert verdicts.measurements(study(record(note=DRAWN)), "dataset.images") == []
+
+
+# ---- scores -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kept", "expected"), [(10, 0.1), (3, 0.8)])
+def test_a_score_is_that_of_the_kept_epoch(kept, expected):
+    falling = np.linspace(1, 0.1, 10)
+    curves = {measure: falling for measure in verdicts.SCORES if measure != "test_accuracy"}
+    one = record(curves=curves, run={"kept_epoch": kept})
+    for measure in curves:
+        assert verdicts.score(one, measure) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("followed", "test"), [("PublicTest", "PrivateTest"), ("PrivateTest", "PublicTest")]
+)
+def test_the_test_split_is_the_one_that_was_not_followed(followed, test):
+    answered = {followed: answers([0, 1], [0, 1]), test: answers([0, 1, 2, 3], [0, 0, 0, 0])}
+    one = record(validation_split=followed, answered=answered)
+    assert verdicts.score(one, "test_accuracy") == 0.25
+
+
+def test_the_gap_is_validation_less_training():
+    assert verdicts.gap(record(curves={"training_loss": 0.25, "validation_loss": 1})) == 0.75
+
+
+# ---- checks of one run --------------------------------------------------------------------------
+
+FALLS = np.linspace(1, 0.2, 10)
+TURNS = np.abs(np.linspace(-1, 0.5, 10)) + 0.8  # up again by 0.4 after its minimum
+FLAT = np.full(10, 0.8)
+
+# Quantity, curves where it holds, curves where it does not.
+OF_ONE_RUN = [
+    (
+        "shallow.training_accuracy_far_above_validation",
+        {"training_accuracy": 0.90, "validation_accuracy": 0.58},
+        {"training_accuracy": 0.70, "validation_accuracy": 0.58},
+    ),
+    (
+        "shallow.overfits",
+        {"training_loss": FALLS, "validation_loss": TURNS},
+        {"training_loss": FALLS, "validation_loss": FALLS + 0.5},
+    ),
+    (
+        "shallow.overfits",
+        {"training_loss": FALLS, "validation_loss": TURNS},
+        {"training_loss": TURNS - 0.1, "validation_loss": TURNS},
+    ),
+    (
+        "shallow.validation_loss_rises",
+        {"training_loss": FALLS, "validation_loss": TURNS},
+        {"training_loss": FALLS, "validation_loss": FALLS},
+    ),
+    (
+        "shallow.validation_loss_rises",
+        {"training_loss": FALLS, "validation_loss": TURNS},
+        {"training_loss": TURNS, "validation_loss": TURNS},
+    ),
+    (
+        "shallow.validation_loss_rises",
+        {"training_loss": FALLS, "validation_loss": TURNS},
+        {"training_loss": FALLS, "validation_loss": 1 + (TURNS - 1) / 100},
+    ),
+    (
+        "shallow.loss_gap_large",
+        {"training_loss": 0.26, "validation_loss": 1.8},
+        {"training_loss": 0.26, "validation_loss": 1.0},
+    ),
+    (
+        "improved.losses_fall",
+        {"training_loss": FALLS, "validation_loss": FALLS + 0.3},
+        {"training_loss": FALLS, "validation_loss": FLAT},
+    ),
+    (
+        "improved.losses_fall",
+        {"training_loss": FALLS, "validation_loss": FALLS + 0.3},
+        {"training_loss": FLAT, "validation_loss": FALLS},
+    ),
+    (
+        "improved.losses_stay_together",
+        {"training_loss": 0.91, "validation_loss": 1.05},
+        {"training_loss": 0.91, "validation_loss": 1.2},
+    ),
+    (
+        "deep.losses_stay_together",
+        {"training_loss": 1.1, "validation_loss": 0.95},
+        {"training_loss": 1.3, "validation_loss": 0.95},
+    ),
+    (
+        "deep.above_majority_class",
+        {"validation_accuracy": 0.26},
+        {"validation_accuracy": 0.24},
+    ),
+]
+
+
+@pytest.mark.parametrize(("quantity", "holds", "fails"), OF_ONE_RUN)
+def test_a_check_of_one_run(quantity, holds, fails):
+    model = quantity.split(".")[0]
+    runs = [record(model, holds), record(model, fails, seed=1), record(model, holds, seed=2)]
+    assert outcomes(quantity, study(*runs)) == [True, False, True]
+    assert outcomes(quantity, NONE) == []
+
+
+def test_the_majority_is_that_of_the_followed_split():
+    curves = {"validation_accuracy": 0.4}
+    happy = answers([3, 3, 0, 1], [0, 0, 0, 0])
+    other = answers([3, 0, 0, 1], [0, 0, 0, 0])
+    public = record("deep", curves, answered={"PublicTest": happy, "PrivateTest": other})
+    private = record(
+        "deep", curves, seed=1, validation_split="PrivateTest", answered=public.predictions
+    )
+    found = study(public, private)
+    assert outcomes("deep.above_majority_class", found) == [False, True]
+
+
+# ---- checks of two models -----------------------------------------------------------------------
+
+# Quantity, the other model, the model's curves, the other's; it does not hold the other way round.
+OF_TWO_MODELS = [
+    (
+        "improved.training_accuracy_below_shallow",
+        "shallow",
+        {"training_accuracy": 0.65},
+        {"training_accuracy": 0.90},
+    ),
+    (
+        "improved.gap_smaller_than_shallow",
+        "shallow",
+        {"training_loss": 1.0, "validation_loss": 0.9},
+        {"training_loss": 0.26, "validation_loss": 1.8},
+    ),
+    (
+        "improved.more_accurate_than_shallow",
+        "shallow",
+        {"validation_accuracy": 0.61},
+        {"validation_accuracy": 0.58},
+    ),
+    (
+        "deep.more_accurate_than_improved",
+        "improved",
+        {"validation_accuracy": 0.61},
+        {"validation_accuracy": 0.60},
+    ),
+    (
+        "deep.more_accurate_than_shallow",
+        "shallow",
+        {"validation_accuracy": 0.61},
+        {"validation_accuracy": 0.58},
+    ),
+]
+
+
+@pytest.mark.parametrize(("quantity", "other", "ours", "theirs"), OF_TWO_MODELS)
+def test_a_check_of_two_models(quantity, other, ours, theirs):
+    model = quantity.split(".")[0]
+    assert outcomes(quantity, study(record(model, ours), record(other, theirs))) == [True]
+    assert outcomes(quantity, study(record(model, theirs), record(other, ours))) == [False]
+    assert outcomes(quantity, study(record(model, ours), record(other, ours))) == [False]
+
+
+@pytest.mark.parametrize(("quantity", "other", "ours", "theirs"), OF_TWO_MODELS)
+def test_two_models_are_compared_seed_by_seed(quantity, other, ours, theirs):
+    model = quantity.split(".")[0]
+    found = study(
+        record(model, ours, seed=0),
+        record(model, theirs, seed=1),
+        record(model, ours, seed=2),
+        record(other, ours, seed=1),
+        record(other, theirs, seed=0),
+        record(other, theirs, seed=3),
+    )
+    assert sorted(outcomes(quantity, found)) == [False, True]
+    assert verdict_of(quantity, found) == Verdict.UNDECIDED
+    assert outcomes(quantity, study(record(model, ours), record(other, theirs, seed=1))) == []
+
+
+def most_accurate(deep, improved, shallow):
+    accuracies = {"deep": deep, "improved": improved, "shallow": shallow}
+    runs = [
+        record(model, {"validation_accuracy": accuracy}, seed=seed)
+        for model, seeds in accuracies.items()
+        for seed, accuracy in seeds.items()
+    ]
+    return outcomes("deep.most_accurate", study(*runs))
+
+
+def test_the_most_accurate_is_above_both_others():
+    assert most_accurate({0: 0.62}, {0: 0.60}, {0: 0.58}) == [True]
+    assert most_accurate({0: 0.59}, {0: 0.60}, {0: 0.58}) == [False]
+    assert most_accurate({0: 0.59}, {0: 0.58}, {0: 0.60}) == [False]
+    assert most_accurate({0: 0.62}, {0: 0.60}, {}) == []
+
+
+def test_the_most_accurate_is_found_seed_by_seed():
+    assert most_accurate({0: 0.5, 1: 0.6}, {0: 0.4, 1: 0.7}, {1: 0.4}) == [False]
+    assert most_accurate({0: 0.5, 1: 0.6}, {1: 0.4}, {0: 0.4, 1: 0.4}) == [True]
+
+
+# ---- checks of the networks ---------------------------------------------------------------------
+
+
+def changed(model, change):
+    rows = layers(model)
+    change(rows)
+    return record(model, run={"layers": rows})
+
+
+def without(kind):
+    return lambda rows: rows.__setitem__(slice(None), [row for row in rows if row.type != kind])
+
+
+def with_after_each_convolution(*kinds):
+    """Put the layers there which a model has anywhere, and take them away elsewhere."""
+
+    def change(rows):
+        template = {row.type: row for row in [*layers("deep"), *layers("improved")]}
+        kept = [row for row in rows if row.type not in kinds]
+        rows[:] = [
+            one
+            for row in kept
+            for one in (row, *(template[kind] for kind in kinds if row.type == "Conv2D"))
+        ]
+
+    return change
+
+
+def every_kernel_of(width):
+    def change(rows):
+        channels = 1
+        for place, row in enumerate(rows):
+            if row.type == "Conv2D":
+                parameters = row.output_shape[-1] * (channels * width**2 + 1)
+                rows[place] = row.model_copy(update={"parameters": parameters})
+            channels = row.output_shape[-1]
+
+    return change
+
+
+def renamed(rows):
+    rows[0] = rows[0].model_copy(update={"name": "conv2d_99"})
+
+
+def reshaped(rows):
+    rows[0] = rows[0].model_copy(update={"output_shape": [48, 48, 32]})
+
+
+def heavier(rows):
+    rows[-1] = rows[-1].model_copy(update={"parameters": rows[-1].parameters + 1})
+
+
+def unfinished(rows):
+    del rows[-1]
+
+
+def longer(rows):
+    rows.append(rows[-1])
+
+
+@pytest.mark.parametrize("model", ["shallow", "improved", "deep"])
+@pytest.mark.parametrize("change", [renamed, reshaped, heavier, unfinished, longer])
+def test_a_network_is_as_printed_in_every_row_or_not_at_all(model, change):
+    quantity = f"{model}.layers_as_printed"
+    assert outcomes(quantity, study(record(model))) == [True]
+    assert outcomes(quantity, study(changed(model, change))) == [False]
+
+
+def test_only_the_differing_rows_differ():
+    same = verdicts.same_rows(PAPER, "shallow", changed("shallow", heavier))
+    assert same == [True] * 9 + [False]
+    assert verdicts.same_rows(PAPER, "shallow", changed("shallow", longer)) == [True] * 10 + [False]
+
+
+# Quantity, a change of the printed network with which it holds, one with which it does not.
+OF_A_NETWORK = [
+    (
+        "shallow.first_pooling_after_second_convolution",
+        lambda rows: None,
+        lambda rows: rows.insert(1, rows.pop(2)),
+    ),
+    (
+        "improved.dropout_after_each_convolution",
+        with_after_each_convolution("Dropout"),
+        lambda rows: None,
+    ),
+    (
+        "improved.has_batch_normalization",
+        with_after_each_convolution("BatchNormalization"),
+        lambda rows: None,
+    ),
+    ("deep.every_kernel_3x3", every_kernel_of(3), lambda rows: None),
+    ("deep.every_kernel_3x3", every_kernel_of(3), every_kernel_of(5)),
+    (
+        "deep.every_convolution_normalized_pooled_and_dropped",
+        with_after_each_convolution("BatchNormalization", "MaxPooling2D", "Dropout"),
+        lambda rows: None,
+    ),
+    (
+        "deep.every_convolution_normalized_pooled_and_dropped",
+        with_after_each_convolution("BatchNormalization", "MaxPooling2D", "Dropout"),
+        with_after_each_convolution("BatchNormalization", "MaxPooling2D"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("quantity", "holds", "fails"), OF_A_NETWORK)
+def test_a_check_of_the_network(quantity, holds, fails):
+    model = quantity.split(".")[0]
+    assert outcomes(quantity, study(changed(model, holds))) == [True]
+    assert outcomes(quantity, study(changed(model, fails))) == [False]
+    assert outcomes(quantity, NONE) == []
+
+
+def test_a_dropout_after_the_dense_layer_is_after_no_convolution():
+    after = with_after_each_convolution("Dropout")
+
+    def change(rows):
+        after(rows)
+        place = next(i for i, row in enumerate(rows) if row.type == "Flatten")
+        last = max(i for i, row in enumerate(rows) if row.type == "Dropout")
+        rows.insert(place + 1, rows.pop(last))
+
+    found = study(changed("improved", change))
+    assert outcomes("improved.dropout_after_each_convolution", found) == [False]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "kind", "other", "holds"),
+    [
+        ("deep.more_convolutions_than_shallow", "Conv2D", "shallow", True),
+        ("deep.more_dense_layers_than_improved", "Dense", "improved", False),
+    ],
+)
+def test_a_network_has_more_layers_than_another(quantity, kind, other, holds):
+    ours, theirs = record("deep"), record(other)
+    assert outcomes(quantity, study(ours, theirs)) == [holds]
+    assert outcomes(quantity, study(changed("deep", without(kind)), theirs)) == [False]
+    assert outcomes(quantity, study(ours, changed(other, without(kind)))) == [True]
+    assert outcomes(quantity, study(ours)) == outcomes(quantity, study(theirs)) == []
+
+
+def test_the_outputs_are_as_many_as_the_classes():
+    quantity = "models.outputs_equal_classes"
+    others = [record("shallow"), record("improved")]
+    assert outcomes(quantity, study(*others, record("deep"))) == [True]
+    assert outcomes(quantity, study(*others, changed("deep", unfinished))) == [False]
+    assert outcomes(quantity, study(*others)) == []
+
+
+# ---- checks of the dataset ----------------------------------------------------------------------
+
+
+def test_the_labels_are_zero_to_six_where_each_has_images():
+    quantity = "dataset.labels_from_zero_to_six"
+    assert outcomes(quantity, study(record())) == [True]
+    assert outcomes(quantity, NONE) == []
+    note = DRAWN.model_copy(update={"counts": {split: [5] * 6 + [0] for split in SPLITS}})
+    assert outcomes(quantity, study(record(note=note))) == [False]
+
+
+@pytest.mark.parametrize(
+    ("place", "holds"), [("introduction", False), ("figure_1", True), ("section_2_1", False)]
+)
+def test_the_emotions_are_compared_without_any_run(place, holds):
+    assert outcomes(f"dataset.emotions_as_in_{place}", NONE) == [holds]
+
+
+# ---- the list of checks -------------------------------------------------------------------------
+
+
+def test_each_check_is_one_of_the_papers():
+    assert set(verdicts.CHECKS) <= set(PAPER.checks)
+
+
+def test_what_is_not_tested_is_known():
+    assert set(PAPER.checks) - set(verdicts.CHECKS) == NOT_YET_TESTED
+    assert {verdict_of(quantity, WHOLE) for quantity in NOT_YET_TESTED} == {Verdict.NOT_TESTED}
+
+
+def test_each_check_is_tried_above():
+    tried = {row[0] for row in OF_ONE_RUN + OF_TWO_MODELS + OF_A_NETWORK}
+    tried |= {f"{model}.layers_as_printed" for model in PAPER.layer_tables}
+    tried |= {"deep.most_accurate", "models.outputs_equal_classes"}
+    tried |= {"deep.more_convolutions_than_shallow", "deep.more_dense_layers_than_improved"}
+    tried |= {name for name in verdicts.CHECKS if name.startswith("dataset.")}
+    assert tried == set(verdicts.CHECKS)
+
+
+def test_statements_about_networks_are_checks_of_the_paper():
+    measures = {quantity.split(".")[1] for quantity in PAPER.checks}
+    assert set(verdicts.OF_THE_NETWORK) <= measures
+
+
+@pytest.mark.parametrize("quantity", sorted(verdicts.CHECKS))
+def test_outcomes_are_plain_truth_values(quantity):
+    assert {type(one) for one in outcomes(quantity, WHOLE)} == {bool}
+
+
+def test_a_bound_comes_from_the_paper_file():
+    found = study(record(curves={"training_loss": 0.0, "validation_loss": 0.5}))
+    check = verdicts.CHECKS["shallow.loss_gap_large"]
+    assert check(PAPER, found, 0.5)[0] == [True]
+    assert check(PAPER, found, 0.6)[0] == [False]
+
+
+# ---- verdicts -----------------------------------------------------------------------------------
+
+SMALLER = study(*(record(model, epochs=2) for model in PAPER.layer_tables))
+
+
+def test_the_findings_are_the_claims_in_order():
+    found = verdicts.findings(PAPER, WHOLE)
+    assert [one.claim for one in found] == list(PAPER.claims)
+
+
+@pytest.mark.parametrize("claim", PAPER.claims, ids=lambda claim: claim.id)
+def test_results_of_smaller_runs_are_reduced_and_structure_is_not(claim):
+    finding = verdicts.find(PAPER, SMALLER, claim)
+    if not finding.measured:
+        assert finding.verdict == Verdict.NOT_TESTED
+    elif of_the_network(claim):
+        assert finding.verdict == verdicts.find(PAPER, WHOLE, claim).verdict
+        assert finding.verdict in (Verdict.REPRODUCED, Verdict.NOT_REPRODUCED)
+    else:
+        assert finding.verdict == Verdict.REDUCED
+
+
+@pytest.mark.parametrize("claim", PAPER.claims, ids=lambda claim: claim.id)
+def test_without_records_only_the_names_of_the_emotions_are_tested(claim):
+    finding = verdicts.find(PAPER, NONE, claim)
+    named = claim.quantity.startswith("dataset.emotions")
+    assert (finding.verdict == Verdict.NOT_TESTED) != named
+
+
+@pytest.mark.parametrize("claim", PAPER.claims, ids=lambda claim: claim.id)
+def test_the_report_follows_the_reading_that_the_network_has(claim):
+    finding = verdicts.find(PAPER, WHOLE, claim)
+    if claim.follows is not None and of_the_network(claim) and finding.measured:
+        assert (finding.verdict == Verdict.REPRODUCED) == claim.follows
+
+
+def test_one_reduced_model_reduces_what_it_is_compared_in():
+    found = study(record("shallow"), record("improved"), record("deep", train_images=7178))
+    assert verdict_of("deep.more_accurate_than_improved", found) == Verdict.REDUCED
+    assert verdict_of("deep.most_accurate", found) == Verdict.REDUCED
+    assert verdict_of("deep.validation_accuracy", found) == Verdict.REDUCED
+    assert verdict_of("improved.more_accurate_than_shallow", found) != Verdict.REDUCED
+    assert verdict_of("shallow.validation_accuracy", found) != Verdict.REDUCED
+    assert verdict_of("deep.parameters", found) == Verdict.REPRODUCED
+
+
+def test_a_missing_model_leaves_its_comparisons_untested():
+    found = study(record("shallow"))
+    assert verdict_of("improved.more_accurate_than_shallow", found) == Verdict.NOT_TESTED
+    assert verdict_of("deep.most_accurate", found) == Verdict.NOT_TESTED
+    assert verdict_of("deep.layers_as_printed", found) == Verdict.NOT_TESTED
+    assert verdict_of("deep.test_accuracy", found) == Verdict.NOT_TESTED
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "expected"),
+    [(0.59, Verdict.REPRODUCED), (0.62, Verdict.NOT_REPRODUCED), (0.56, Verdict.REPRODUCED)],
+)
+def test_a_figure_of_table_3_is_set_against_the_last_epoch(accuracy, expected):
+    curves = {"validation_accuracy": [0.1] * 9 + [accuracy]}
+    finding = verdicts.find(
+        PAPER, study(record(curves=curves)), PAPER.claim("table-3-shallow-validation-accuracy")
+    )
+    assert finding.measured == [accuracy]
+    assert finding.verdict == expected
