@@ -39,8 +39,11 @@ def publish(executed: Path, page: Path) -> None:
             )
     page.parent.mkdir(parents=True, exist_ok=True)
     unfinished = page.with_name(f".{page.name}.unfinished")
-    nbformat.write(notebook, unfinished)
-    os.replace(unfinished, page)
+    try:
+        nbformat.write(notebook, unfinished)
+        os.replace(unfinished, page)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _trouble(cell: nbformat.NotebookNode) -> str:

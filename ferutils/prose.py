@@ -6,7 +6,6 @@ Reads what it is given; writes nothing. No number stands here: each comes from a
 from collections import Counter
 from collections.abc import Sequence
 
-import pandas as pd
 from IPython.display import Markdown
 
 from ferutils import provenance, tables
@@ -32,7 +31,7 @@ def notice(record: Record) -> Markdown | None:
             "than the paper's. Its figures are not a test of the paper's."
         )
     words += run.dataset.differences
-    if run.code.fingerprint != provenance.code_fingerprint():
+    if run.code.fingerprint != provenance.code_fingerprint(run.recipe.model):
         words.append("Made by an **older version of the code** that trains.")
     if run.code.clean is False:
         words.append("Made from a working tree with uncommitted changes.")
@@ -56,34 +55,15 @@ def _warning(sentences: Sequence[str]) -> Markdown | None:
     return Markdown(f"```{{warning}}\n{text}\n```") if text else None
 
 
-def summary(
-    paper: Paper, findings: Sequence[Finding], study: Study, ids: Sequence[str]
-) -> Markdown:
-    """The answer in short: how many claims hold, and the verdicts of the claims that matter most.
-
-    Args:
-        paper: the claims.
-        findings: all of them.
-        study: the records they rest on.
-        ids: the claims to show one by one.
-    """
+def summary(findings: Sequence[Finding], study: Study) -> Markdown:
+    """The answer in a sentence: how many claims have which verdict, and how many runs say so."""
     count = Counter(finding.verdict for finding in findings)
     counted = ", ".join(f"**{count[one]} {one}**" for one in Verdict if count[one])
     runs = ", ".join(
-        f"{model} {len(records)}{' (reduced)' if study.reduced(model) else ''}"
+        f"{len(records)} of the {model} model{' (reduced)' if study.reduced(model) else ''}"
         for model, records in study.by_model.items()
     )
-    by_id = {finding.claim.id: finding for finding in findings}
-    rows = [
-        {
-            "The paper says": by_id[name].claim.says,
-            "Measured": tables.measured(by_id[name]),
-            "Verdict": tables.SIGNS[by_id[name].verdict],
-        }
-        for name in ids
-    ]
-    text = f"Of the paper's {len(findings)} claims: {counted}. Runs behind this: {runs}."
-    return Markdown("\n".join([text, "", *tables.pipes(pd.DataFrame(rows))]))
+    return Markdown(f"Of the paper's {len(findings)} claims: {counted}. Runs behind this: {runs}.")
 
 
 def rule(paper: Paper) -> Markdown:

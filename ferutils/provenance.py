@@ -16,28 +16,55 @@ from pathlib import Path
 
 from ferutils import paths
 
-# What decides the numbers of a run, given its recipe and dataset, whose fingerprint is kept apart.
-SHAPING = ("models", "training")
+# Where the code stands that decides the numbers of a run, given its recipe and dataset.
+SHAPING = ("data", "models", "training")
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "papermill")
 
 
-def code_fingerprint() -> str:
-    """A hash of the code that shapes a run's numbers; comments and docstrings do not count."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
+def code_fingerprint(model: str, package: Path = Path(__file__).parent) -> str:
+    """A hash of the code that shapes the numbers of a model's runs.
+
+    It covers what `training.train` and the model's builder reach by name: not the other networks,
+    nor what only reads files, reports or saves. Comments, layout and docstrings do not count.
+
+    Args:
+        model: a name in `models.MODELS`.
+        package: the folder of the modules.
+    """
+    definitions: dict[str, ast.stmt] = {}
     for module in SHAPING:
-        digest.update(_meaning((package / f"{module}.py").read_text()).encode())
-    return digest.hexdigest()[:16]
+        definitions |= _definitions((package / f"{module}.py").read_text(encoding="utf-8"))
+    definitions.pop("MODELS", None)  # reaches every network; the one that counts is a root
+    reached, waiting = set(), ["train", model]
+    while waiting:
+        name = waiting.pop()
+        if name in definitions and name not in reached:
+            reached.add(name)
+            waiting += _names(definitions[name])
+    text = "\n".join(ast.dump(definitions[name]) for name in sorted(reached))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _meaning(source: str) -> str:
-    """Source code without comments, layout and docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        documented = isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
-        if documented and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return ast.dump(tree)
+def _definitions(source: str) -> dict[str, ast.stmt]:
+    """The functions, classes and constants of a module by name, without their docstrings."""
+    found: dict[str, ast.stmt] = {}
+    for node in ast.parse(source).body:
+        for inner in ast.walk(node):
+            documented = isinstance(inner, ast.FunctionDef | ast.ClassDef)
+            if documented and ast.get_docstring(inner) is not None:
+                inner.body = inner.body[1:]
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id: node for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _names(node: ast.stmt) -> set[str]:
+    """Every name that a definition mentions, alone or behind a dot."""
+    mentioned = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return mentioned | {inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute)}
 
 
 def commit() -> tuple[str | None, bool | None]:

@@ -29,8 +29,8 @@ DROPOUT = {
 }
 # Drawn faces show the whole machine move within a minute on two cores, hence the small numbers.
 DRAWN = {
-    "shallow": {"epochs": 6, "train_images": 1400},
-    "improved": {"epochs": 6, "train_images": 1400},
+    "shallow": {"epochs": 6},
+    "improved": {"epochs": 6},
     "deep": {"epochs": 1, "train_images": 70, "evaluation_images": 70},
 }
 # The strengths of the usual Keras generator, where augmentation is asked for.

@@ -73,6 +73,7 @@ def _train(recipe: Recipe, dataset: data.Dataset, name: str) -> records.Record:
     device = training.device() or provenance.processor()
     started, start = datetime.now(UTC).replace(microsecond=0), time.perf_counter()
     commit, clean = provenance.commit()
+    fingerprint = provenance.code_fingerprint(recipe.model)
     print(f"Run {name}: training on {device}, backend {keras.backend.backend()}.", flush=True)
     trained = training.train(recipe, dataset, _progress(recipe))
     training.save_weights(trained.model, weights(name))
@@ -95,7 +96,9 @@ def _train(recipe: Recipe, dataset: data.Dataset, name: str) -> records.Record:
             system=provenance.system(),
             versions=provenance.versions(),
         ),
-        code=records.Code(commit=commit, clean=clean, fingerprint=provenance.code_fingerprint()),
+        code=records.Code(
+            commit=commit, clean=clean, fingerprint=provenance.code_fingerprint(recipe.model)
+        ),
         started=started,
     )
     folder = records.write(run, trained.history, trained.predictions, paths.new_runs())

@@ -46,7 +46,7 @@ def pipes(frame: pd.DataFrame) -> list[str]:
 
 def percent(value: float, digits: int = 1) -> str:
     """A fraction as a percentage."""
-    return "–" if math.isnan(value) else f"{100 * value:.{digits}f} %"
+    return "–" if math.isnan(value) else f"{100 * value:.{digits}f}\u00a0%"
 
 
 def with_interval(found: metrics.Interval) -> str:
@@ -167,7 +167,7 @@ def recalls(record: Record) -> pd.DataFrame:
 def origin(record: Record) -> pd.DataFrame:
     """Where the numbers of a run come from: recipe, dataset, machine, code, command."""
     run = record.run
-    current = run.code.fingerprint == provenance.code_fingerprint()
+    current = run.code.fingerprint == provenance.code_fingerprint(run.recipe.model)
     state = {True: "clean tree", False: "changed tree", None: "no git"}[run.code.clean]
     versions = ", ".join(f"{name} {version}" for name, version in run.environment.versions.items())
     rows = {
