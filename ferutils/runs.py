@@ -96,9 +96,7 @@ def _train(recipe: Recipe, dataset: data.Dataset, name: str) -> records.Record:
             system=provenance.system(),
             versions=provenance.versions(),
         ),
-        code=records.Code(
-            commit=commit, clean=clean, fingerprint=provenance.code_fingerprint(recipe.model)
-        ),
+        code=records.Code(commit=commit, clean=clean, fingerprint=fingerprint),
         started=started,
     )
     folder = records.write(run, trained.history, trained.predictions, paths.new_runs())

@@ -23,3 +23,8 @@ def fer2013_path(tmp_path_factory):
     subprocess.run(command, check=True)
     yield path
     path.unlink()  # 301 MB, which pytest would keep for three sessions
+
+
+def pytest_collection_modifyitems(items):
+    """Run the fast tests first, so that a plain mistake shows at once."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
