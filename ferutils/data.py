@@ -228,9 +228,6 @@ def subset(split: Split, n: int) -> Split:
     return Split(images=split.images[chosen], labels=split.labels[chosen])
 
 
-# Checks, canonical order and fingerprints
-
-
 def examples(split: Split) -> dict[str, np.ndarray]:
     """One image of each emotion: of a fixed sample, the one of median contrast.
 
@@ -247,6 +244,9 @@ def examples(split: Split) -> dict[str, np.ndarray]:
         contrast = images.reshape(len(images), -1).std(axis=1)
         found[emotion] = images[np.argsort(contrast)[len(images) // 2]]
     return found
+
+
+# Checks, canonical order and fingerprints
 
 
 def _message(expected: str, received: str, remedy: str) -> str:
