@@ -10,86 +10,153 @@ from pathlib import Path
 
 import pytest
 
-from ferutils import paths, provenance
+from ferutils import paths, provenance, recipes
 
-SOURCE = '''"""A module."""
+PACKAGE = Path(provenance.__file__).parent
 
-import math
+# A stand-in for the package's modules: what `train` and the model `deep` reach, and what not.
+SOURCES = {
+    "data": '''"""Reads."""
 
-
-class Circle:
-    """A circle."""
-
-    def area(self, radius: float) -> float:
-        """Its area."""
-        return math.pi * radius**2  # square
+SEED = 7
 
 
-def later():
-    """Not now."""
-    return f"{Circle()!r}"
-'''
+def load(path):
+    return open(path)
 
+
+def subset(images, n):
+    """The first images."""
+    return images[_order(n)]  # in order
+
+
+def _order(n):
+    return SEED * n
+''',
+    "models": '''"""Builds."""
+
+SIZE: int = 48
+
+
+class Block:
+    """A block."""
+
+    width = SIZE
+
+
+def shallow(recipe):
+    return 1
+
+
+def deep(recipe):
+    """Block after block."""
+    return [Block() for _ in range(13)]
+
+
+MODELS = {"shallow": shallow, "deep": deep}
+
+
+def build(recipe):
+    return MODELS[recipe.model](recipe)
+''',
+    "training": '''"""Trains."""
+
+from ferutils import data, models
+
+
+def train(recipe, dataset):
+    """Train."""
+    images = data.subset(dataset, recipe.n)
+    return models.build(recipe), f"{images!r}"
+
+
+def save(model, path):
+    model.save(path)
+''',
+}
+
+# module, old, new; the model is `deep`
 SAME = {
-    "a comment": SOURCE.replace("# square", "# the square of the radius"),
-    "no comment": SOURCE.replace("  # square", ""),
-    "a docstring": SOURCE.replace("A circle.", "A round thing.").replace("A module.", "Shapes."),
-    "a docstring of a function": SOURCE.replace("Not now.", "Some day."),
-    "no docstring": SOURCE.replace('        """Its area."""\n', ""),
-    "layout": SOURCE.replace(
-        "math.pi * radius**2", "(\n            math.pi * radius ** 2\n        )"
-    ),
-    "blank lines": SOURCE.replace("\n\n\n", "\n\n"),
-    "quotes": SOURCE.replace('f"{Circle()!r}"', "f'{Circle()!r}'"),
+    "a comment": ("data", "# in order", "# sorted"),
+    "no comment": ("data", "  # in order", ""),
+    "a module's docstring": ("models", "Builds.", "Stacks."),
+    "a function's docstring": ("training", "Train.", "Fit."),
+    "a class's docstring": ("models", "A block.", "A brick."),
+    "no docstring": ("training", '    """Train."""\n', ""),
+    "layout": ("data", "SEED * n", "(\n        SEED*n\n    )"),
+    "blank lines": ("models", "\n\n\n", "\n\n"),
+    "quotes": ("training", 'f"{images!r}"', "f'{images!r}'"),
+    "another network": ("models", "return 1", "return 2"),
+    "one network more": ("models", '"deep": deep}', '"deep": deep, "wide": deep}'),
+    "what only reads": ("data", "open(path)", "open(path, 'rb')"),
+    "what only saves": ("training", "model.save(path)", "model.save(str(path))"),
 }
 DIFFERENT = {
-    "a number": SOURCE.replace("**2", "**3"),
-    "a name": SOURCE.replace("radius", "r"),
-    "a type": SOURCE.replace("-> float", "-> int"),
-    "a statement": SOURCE.replace("import math\n", "import math\nimport os\n"),
-    "a string": SOURCE.replace("!r", "!s"),
+    "the network": ("models", "range(13)", "range(4)"),
+    "the order of steps": ("models", "MODELS[recipe.model]", "MODELS[recipe.network]"),
+    "a constant": ("data", "SEED = 7", "SEED = 8"),
+    "a constant with a type": ("models", "48", "47"),
+    "a part of a class": ("models", "width", "height"),
+    "a function behind a dot": ("data", "images[_order(n)]", "images[:n]"),
+    "a function behind that": ("data", "SEED * n", "SEED + n"),
+    "the training": ("training", "recipe.n)", "recipe.m)"),
+    "a string": ("training", "!r", "!s"),
 }
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A stand-in for the package whose shaping modules can be edited."""
+def package(tmp_path):
+    """A folder with the stand-ins, which can be edited."""
     for module in provenance.SHAPING:
-        (tmp_path / f"{module}.py").write_text(SOURCE)
-    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
+        (tmp_path / f"{module}.py").write_text(SOURCES[module])
     return tmp_path
 
 
+def edited(package, module, old, new):
+    assert old in SOURCES[module]
+    (package / f"{module}.py").write_text(SOURCES[module].replace(old, new))
+    return provenance.code_fingerprint("deep", package)
+
+
 @pytest.mark.parametrize("way", SAME)
-def test_the_fingerprint_ignores_what_means_nothing(package, way):
-    before = provenance.code_fingerprint()
-    assert SAME[way] != SOURCE
-    (package / "models.py").write_text(SAME[way])
-    assert provenance.code_fingerprint() == before
+def test_the_fingerprint_ignores_what_does_not_shape_the_numbers(package, way):
+    before = provenance.code_fingerprint("deep", package)
+    assert edited(package, *SAME[way]) == before
 
 
 @pytest.mark.parametrize("way", DIFFERENT)
-@pytest.mark.parametrize("module", provenance.SHAPING)
-def test_the_fingerprint_changes_with_the_code(package, way, module):
-    before = provenance.code_fingerprint()
-    assert DIFFERENT[way] != SOURCE
-    (package / f"{module}.py").write_text(DIFFERENT[way])
-    assert provenance.code_fingerprint() != before
+def test_the_fingerprint_changes_with_the_code_that_shapes_the_numbers(package, way):
+    before = provenance.code_fingerprint("deep", package)
+    assert edited(package, *DIFFERENT[way]) != before
+
+
+def test_each_model_has_its_own_fingerprint(package):
+    deep = provenance.code_fingerprint("deep", package)
+    shallow = provenance.code_fingerprint("shallow", package)
+    assert shallow != deep
+    assert edited(package, "models", "return 1", "return 2") == deep
+    assert provenance.code_fingerprint("shallow", package) != shallow
 
 
 def test_the_fingerprint_is_the_same_under_every_python(package):
-    # What Python 3.11 makes of it: later versions know more parts of a function.
-    assert provenance.code_fingerprint() == "16d8eaba2136501b"
+    # As Python 3.11 made it for the first records; later versions know more parts of a function.
+    assert provenance.code_fingerprint("deep", package) == "04327ea58f4f42a3"
 
 
-def test_the_fingerprint_is_short_and_stable():
-    assert re.fullmatch("[0-9a-f]{16}", provenance.code_fingerprint())
-    assert provenance.code_fingerprint() == provenance.code_fingerprint()
+@pytest.mark.parametrize("model", recipes.PAPER)
+def test_the_package_has_a_fingerprint_for_every_model(model):
+    assert re.fullmatch("[0-9a-f]{16}", provenance.code_fingerprint(model))
 
 
-def test_the_shaping_modules_are_there():
-    for module in provenance.SHAPING:
-        assert (paths.ROOT / "ferutils" / f"{module}.py").is_file()
+def test_no_name_is_defined_in_two_of_the_modules():
+    # `code_fingerprint` follows names, so that of two definitions it would see one only.
+    names = [
+        name
+        for module in provenance.SHAPING
+        for name in provenance._definitions((PACKAGE / f"{module}.py").read_text())
+    ]
+    assert len(names) == len(set(names))
+    assert {"train", "build", "subset", *recipes.PAPER} <= set(names)
 
 
 # Commit
@@ -168,7 +235,7 @@ def test_nothing_names_the_user_the_host_or_a_path(monkeypatch):
         [
             provenance.system(),
             provenance.processor(),
-            provenance.code_fingerprint(),
+            provenance.code_fingerprint("deep"),
             *provenance.versions().values(),
             *map(str, provenance.commit()),
         ]

@@ -374,6 +374,33 @@ def test_all_finished_records_are_read_in_the_order_of_their_ids(note, tmp_path)
     assert records.read_all(tmp_path / "nowhere") == []
 
 
+def test_the_other_seeds_of_a_run_are_found(note, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path / "report")
+    monkeypatch.setenv("FERUTILS_RUNS", str(tmp_path / "new"))
+    other = note.model_copy(update={"fingerprints": note.fingerprints | {"Training": "0" * 64}})
+    for place, recipe, dataset in [
+        ("report", small_recipe(seed=2), note),
+        ("report", small_recipe(seed=0), note),
+        ("report", small_recipe(seed=3, epochs=1), note),
+        ("new", small_recipe(seed=1), note),
+        ("new", small_recipe(seed=4), other),
+    ]:
+        records.write(*fabricated(recipe, dataset), tmp_path / place)
+    record = records.find(recipes.run_id(small_recipe(), note.fingerprints))
+    assert [one.recipe.seed for one in records.seeds_of(record)] == [0, 1, 2]
+
+
+def test_of_two_records_of_a_seed_the_reports_own_counts(made, tmp_path, monkeypatch):
+    run, history, predictions = made
+    monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path / "report")
+    monkeypatch.setenv("FERUTILS_RUNS", str(tmp_path / "new"))
+    records.write(run, history, predictions, tmp_path / "new")
+    records.write(
+        run.model_copy(update={"kept_epoch": 1}), history, predictions, tmp_path / "report"
+    )
+    assert [one.run.kept_epoch for one in records.seeds_of(records.find(run.id))] == [1]
+
+
 def test_new_records_go_to_the_cache_unless_told_otherwise(tmp_path, monkeypatch):
     monkeypatch.setenv("FERUTILS_CACHE", str(tmp_path))
     monkeypatch.delenv("FERUTILS_RUNS", raising=False)

@@ -173,6 +173,12 @@ def test_the_place_of_the_dataset_is_the_parameter_or_the_environment(places, mo
     assert runs.read_dataset("fer2013") is None
 
 
+def test_drawn_faces_are_at_hand_where_fer2013_is_not(places, drawn, monkeypatch):
+    assert runs.dataset_at_hand() is drawn
+    monkeypatch.setattr(runs.data, "load", lambda source, cache: f"read from {source}")
+    assert runs.dataset_at_hand("given.csv") == "read from given.csv"
+
+
 def test_a_dataset_that_is_not_there_is_an_error(places):
     with pytest.raises(FileNotFoundError, match=EXPLAINED):
         runs.obtain(recipes.make(model="deep"), str(places / "nowhere.csv"))

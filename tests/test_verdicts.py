@@ -219,6 +219,12 @@ OF_TWO_MODELS = [
         {"training_loss": 0.26, "validation_loss": 1.8},
     ),
     (
+        "improved.gap_smaller_than_shallow",
+        "shallow",
+        {"training_loss": 1.0, "validation_loss": 0.95},
+        {"training_loss": 1.2, "validation_loss": 0.9},
+    ),
+    (
         "improved.more_accurate_than_shallow",
         "shallow",
         {"validation_accuracy": 0.61},

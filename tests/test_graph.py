@@ -1,0 +1,86 @@
+"""The graph: only what changed is done again."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from ferutils import paths
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A copy of the repository in which every page and the report count as made."""
+    folder = tmp_path_factory.mktemp("made")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=paths.ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if not name.startswith("tests/") and (paths.ROOT / name).is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(paths.ROOT / name, target)
+    for notebook in (folder / "notebooks").glob("*.ipynb"):
+        page = folder / "book" / "pages" / notebook.name
+        page.parent.mkdir(exist_ok=True)
+        page.write_text("{}")
+    index = folder / "_build" / "html" / "index.html"
+    index.parent.mkdir(parents=True)
+    index.write_text("")
+    planned(folder, "--touch", "book", dry=False)
+    assert planned(folder, "book") == {}
+    return folder
+
+
+@pytest.fixture
+def checkout(made, tmp_path):
+    """A copy of its own for a test, times of change included."""
+    return shutil.copytree(made, tmp_path / "checkout")
+
+
+def planned(folder, *arguments, dry=True):
+    """How many jobs of each rule Snakemake would run."""
+    options = ["--dry-run"] if dry else []
+    # Another worker's FER2013 must not change what this test sees.
+    environment = {**os.environ, "PYTHONPATH": str(folder), "FER2013": ""}
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1", *options, *arguments],
+        cwd=folder, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    stats = re.search(r"Job stats:\n.*?\ntotal", run.stdout + run.stderr, re.DOTALL)
+    rows = re.findall(r"^(html|page|record) +(\d+)", stats[0] if stats else "", re.MULTILINE)
+    return {rule: int(count) for rule, count in rows}
+
+
+def change(file, old="", new="\n"):
+    text = file.read_text()
+    file.write_text(text.replace(old, new, 1) if old else text + new)
+
+
+def test_an_edit_of_prose_executes_no_notebook(checkout):
+    change(checkout / "book" / "reproduce.md")
+    assert planned(checkout, "book") == {"html": 1}
+
+
+def test_a_change_of_a_notebook_executes_that_one(checkout):
+    change(checkout / "notebooks" / "claims.ipynb")
+    assert planned(checkout, "book") == {"page": 1, "html": 1}
+
+
+def test_a_change_of_the_package_executes_the_pages_and_trains_nothing(checkout):
+    change(checkout / "ferutils" / "figures.py")
+    pages = len(list((checkout / "notebooks").glob("*.ipynb")))
+    assert planned(checkout, "book") == {"page": pages, "html": 1}
+
+
+def test_a_new_seed_trains_one_run(checkout):
+    before = planned(checkout, "study").get("record", 0)
+    change(checkout / "book" / "study.yml", "seeds: [0,", "seeds: [99, 0,")
+    assert planned(checkout, "study") == {"record": before + 1}

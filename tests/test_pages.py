@@ -1,0 +1,114 @@
+"""An executed notebook becomes a page without what names the machine, whole or not at all."""
+
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from helpers import EXPLAINED
+from nbformat import v4
+
+from ferutils import pages
+
+MACHINE = "/home/somebody/fer"
+
+
+def executed_cell(source, number=1, **cell):
+    papermill = {"start_time": "2026-01-02T03:04:05", "duration": 1.5, "status": "completed"}
+    metadata = {"papermill": papermill, "tags": ["hide-input"], "execution": {"shell": "now"}}
+    outputs = [v4.new_output("stream", text="shown\n")]
+    made = {"execution_count": number, "metadata": metadata, "outputs": outputs}
+    return v4.new_code_cell(source, **made | cell)
+
+
+def write(folder, *cells):
+    """An executed notebook as papermill leaves it."""
+    notebook = v4.new_notebook(cells=[v4.new_markdown_cell("# Title"), *cells])
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "papermill": {
+                "input_path": f"{MACHINE}/notebooks/shallow.ipynb",
+                "output_path": f"{MACHINE}/_build/executed/shallow.ipynb",
+                "parameters": {"data": f"{MACHINE}/fer2013.csv"},
+                "environment_variables": {},
+            },
+        }
+    )
+    path = folder / "executed.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_a_page_keeps_what_a_reader_sees(tmp_path):
+    pages.publish(write(tmp_path, executed_cell("print('shown')")), tmp_path / "page.ipynb")
+    page = nbformat.read(tmp_path / "page.ipynb", as_version=4)
+    nbformat.validate(page)
+    assert [cell.source for cell in page.cells] == ["# Title", "print('shown')"]
+    assert page.cells[1].outputs[0].text == "shown\n"
+    assert page.cells[1].metadata == {"tags": ["hide-input"]}
+    assert page.metadata.kernelspec.name == "python3"
+
+
+def test_a_page_names_no_path_and_no_time(tmp_path):
+    pages.publish(write(tmp_path, executed_cell("1 + 1")), tmp_path / "page.ipynb")
+    text = (tmp_path / "page.ipynb").read_text(encoding="utf-8")
+    for word in (MACHINE, str(tmp_path), "papermill", "03:04:05", "duration"):
+        assert word not in text
+
+
+def test_the_same_execution_gives_the_same_page(tmp_path):
+    executed = write(tmp_path, executed_cell("1 + 1"))
+    for name in ("one", "two"):
+        pages.publish(executed, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+FAILED = v4.new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])
+REFUSED = {
+    "not executed": [executed_cell("1 + 1"), executed_cell("2 + 2", None)],
+    "failed": [executed_cell("1 + 1"), executed_cell("2 + 2", 2, outputs=[FAILED])],
+}
+
+
+@pytest.mark.parametrize("cells", REFUSED.values(), ids=REFUSED)
+def test_an_execution_that_did_not_succeed_makes_no_page(tmp_path, cells):
+    page = tmp_path / "pages" / "page.ipynb"
+    with pytest.raises(ValueError, match=EXPLAINED) as refusal:
+        pages.publish(write(tmp_path, *cells), page)
+    assert "2 + 2" in str(refusal.value)
+    assert not page.parent.exists()
+
+
+def test_an_empty_cell_need_not_be_executed(tmp_path):
+    cells = [executed_cell("1 + 1"), v4.new_code_cell("")]
+    pages.publish(write(tmp_path, *cells), tmp_path / "page.ipynb")
+    assert (tmp_path / "page.ipynb").is_file()
+
+
+def test_the_folder_of_the_pages_is_made(tmp_path):
+    page = tmp_path / "book" / "pages" / "page.ipynb"
+    pages.publish(write(tmp_path, executed_cell("1 + 1")), page)
+    assert [file.name for file in page.parent.iterdir()] == ["page.ipynb"]
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    executed, page = write(tmp_path, executed_cell("1 + 1")), tmp_path / "page.ipynb"
+    page.write_text("the old page")
+
+    def disk_full(notebook, path):
+        path.write_text('{"cells": [')
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(nbformat, "write", disk_full)
+    with pytest.raises(OSError, match="No space"):
+        pages.publish(executed, page)
+    assert page.read_text() == "the old page"
+    assert sorted(tmp_path.iterdir()) == [executed, page]
+
+
+def test_it_works_from_the_command_line(tmp_path):
+    executed, page = write(tmp_path, executed_cell("1 + 1")), tmp_path / "page.ipynb"
+    command = [sys.executable, "-m", "ferutils.pages", str(executed), str(page)]
+    subprocess.run(command, check=True)
+    assert len(nbformat.read(page, as_version=4).cells) == 2

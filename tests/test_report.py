@@ -1,0 +1,147 @@
+"""The built report: complete, linked, without a trace of the machine, sound in a real browser."""
+
+import getpass
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+from ferutils import paths
+
+pytestmark = pytest.mark.slow
+
+HTML = paths.ROOT / "_build" / "html"
+CONTENTS = yaml.safe_load((paths.BOOK / "_toc.yml").read_text())
+PAGES = [CONTENTS["root"]] + [
+    chapter["file"] for part in CONTENTS["parts"] for chapter in part["chapters"]
+]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+
+def snakemake(*arguments):
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "rules", *arguments]
+    return subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def report():
+    """The report of the repository as it stands; built where something has changed."""
+    built = snakemake("book")
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    return HTML
+
+
+class Links(HTMLParser):
+    """What a page refers to, and the anchors that it has."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.targets, self.anchors = set(), set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.anchors.add(attributes.get("id"))
+        if tag in ("a", "link", "script", "img"):
+            self.targets.add(attributes.get("href") or attributes.get("src"))
+
+
+def test_a_second_build_has_nothing_to_do(report):
+    again = snakemake("book")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_somewhere(report, page):
+    file = report / f"{page}.html"
+    for target in Links(file.read_text()).targets - {None, "", "#"}:
+        parts = urlsplit(target)
+        if parts.scheme or parts.netloc:
+            continue
+        path = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+        assert path.is_file(), f"{page}: {target}"
+        if parts.fragment and path.suffix == ".html":
+            assert unquote(parts.fragment) in Links(path.read_text()).anchors, f"{page}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_neither_user_nor_host_nor_path_and_shows_no_raw_object(report, page):
+    text = (report / f"{page}.html").read_text()
+    words = re.sub(r"<[^>]+>", " ", text)
+    for trace in (str(paths.ROOT), str(Path.home()), socket.gethostname(), "IPython.core"):
+        assert trace not in text
+    assert not re.search(rf"\b{re.escape(getpass.getuser())}\b", words)
+    assert "Traceback" not in words
+
+
+def test_the_first_page_leads_to_the_report(report):
+    assert "pages/introduction.html" in (report / "index.html").read_text()
+
+
+def test_the_papers_figures_and_tables_are_all_placed(report):
+    text = (report / "pages" / "introduction.html").read_text()
+    for place in [f"Figure {n}" for n in range(1, 9)] + [f"Table {n}" for n in range(1, 4)]:
+        assert re.search(rf"<p>{place}</p>.*?<a class=\"reference internal\"", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("page", ["reproduce", "bibliography"])
+def test_prose_holds_no_measured_number(page):
+    assert not re.search(r"\d+\.\d+ ?%|\b0\.\d+", _prose(page))
+
+
+def _prose(page):
+    text = (paths.BOOK / f"{page}.md").read_text()
+    return re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_every_page_opens_from_disk_with_no_error_and_no_request_elsewhere(
+    report, browser, width, scheme
+):
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    for name in PAGES:
+        page, requests, errors = context.new_page(), [], []
+        page.on("request", lambda request, seen=requests: seen.append(request.url))
+        page.on("pageerror", lambda error, seen=errors: seen.append(str(error)))
+        page.on(
+            "console",
+            lambda message, seen=errors: message.type == "error" and seen.append(message.text),
+        )
+        page.goto(f"file://{report}/{name}.html", wait_until="load")
+        assert errors == [], name
+        assert [url for url in requests if urlsplit(url).scheme not in ("file", "data")] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        broken = "[...document.images].filter(i => !i.naturalWidth || !i.alt).map(i => i.src)"
+        assert page.evaluate(broken) == [], name
+        page.close()
+    context.close()
+
+
+def test_search_finds_dropout(report, browser):
+    page = browser.new_page()
+    page.goto(f"file://{report}/search.html?q=dropout", wait_until="load")
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li a").count() >= 3
+    page.close()

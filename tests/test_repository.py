@@ -1,0 +1,74 @@
+"""The repository: README true to the disk, each dependency with its use, no image in git."""
+
+import ast
+import re
+import subprocess
+import tomllib
+
+from ferutils import paths, readme
+
+ROOT = paths.ROOT
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def tracked():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return list(filter(None, listed.stdout.split("\0")))
+
+
+def test_readme_names_every_top_level_entry_and_no_other():
+    tree = (ROOT / "README.md").read_text().split("## What is where")[1].split("```")[1]
+    named = {line.split()[0].rstrip("/") for line in tree.strip().splitlines()}
+    assert named == {name.split("/")[0] for name in tracked()}
+
+
+def test_readme_has_the_verdicts_of_the_records():
+    text = readme.README.read_text()
+    assert readme.with_verdicts(text) == text, "run: make readme"
+
+
+def test_every_direct_dependency_says_its_use_and_is_locked():
+    source = (ROOT / "pyproject.toml").read_text()
+    lock = (ROOT / "requirements.txt").read_text()
+    listed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    for requirement in listed:
+        assert re.search(rf'"{re.escape(requirement)}", +# \S', source), requirement
+        name = re.match(r"[\w-]+", requirement)[0]
+        assert re.search(rf"^{name}==.*\\\n +--hash=sha256:", lock, re.MULTILINE), name
+
+
+def test_no_image_weight_or_dataset_is_in_git():
+    suffixes = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".h5", ".keras", ".npy", ".csv", ".npz")
+    found = [
+        name
+        for name in tracked()
+        if name.endswith(suffixes)
+        and not re.fullmatch(r"book/runs/[\w-]+/(history\.csv|predictions\.npz)", name)
+    ]
+    assert found == []
+
+
+def test_every_network_cites_the_figure_that_it_follows():
+    tree = ast.parse((ROOT / "ferutils" / "models.py").read_text())
+    documented = {node.name: ast.get_docstring(node) for node in ast.walk(tree)
+                  if isinstance(node, ast.FunctionDef)}  # fmt: skip
+    for name in ("shallow", "improved", "deep"):
+        assert re.search(r"Source: Figure \d", documented[name])
+
+
+def test_pages_that_read_records_import_no_keras():
+    for module in (
+        "records",
+        "study",
+        "verdicts",
+        "figures",
+        "tables",
+        "prose",
+        "metrics",
+        "paper",
+    ):
+        source = (ROOT / "ferutils" / f"{module}.py").read_text()
+        assert not re.search(r"^\s*(import|from) (keras|tensorflow|ferutils\.(models|training))\b",
+                             source, re.MULTILINE)  # fmt: skip

@@ -1,0 +1,450 @@
+"""Tables hold what records and claims say, and MyST reads them whole. Needs no dataset."""
+
+import ast
+import copy
+import re
+
+import pandas as pd
+import pytest
+import yaml
+from docutils import nodes
+from synthetic import DRAWN, OTHER_COPY, PAPER, answers, cells, layers, parsed, record, study
+
+from ferutils import data, metrics, paper, paths, provenance, recipes, tables, verdicts
+from ferutils.paper import Verdict
+from ferutils.verdicts import Finding
+
+WHOLE = study(*(record(model, seed=seed) for model in recipes.PAPER for seed in (0, 1)))
+FINDINGS = verdicts.findings(PAPER, WHOLE)
+TABLE_3 = [claim.id for claim in PAPER.claims if claim.place == "Table 3"]
+
+
+def numbered(frame, name="some-name", caption="What it shows"):
+    """The table that MyST makes of a frame."""
+    (table,) = parsed(tables.numbered(frame, name, caption)).findall(nodes.table)
+    return table
+
+
+def repeated(model="shallow", **curves):
+    """One record per value of the curves, each with its own seed."""
+    series = zip(*([(name, value) for value in values] for name, values in curves.items()))
+    return [record(model, dict(row), seed=seed) for seed, row in enumerate(series)]
+
+
+def plain(text):
+    """A text with ordinary spaces."""
+    return text.replace("\u00a0", " ")
+
+
+def row_of(frame, column, value):
+    (row,) = frame[frame[column] == value].to_dict("records")
+    return row
+
+
+def finding_of(claim_id, measured, verdict=Verdict.REPRODUCED):
+    return Finding(PAPER.claim(claim_id), measured, verdict)
+
+
+# ---- numbered tables ----------------------------------------------------------------------------
+
+
+def test_a_numbered_table_has_name_caption_head_and_rows():
+    table = numbered(pd.DataFrame({"One": ["a", "b"], "Two": [1, 2]}))
+    assert "some-name" in table["names"]
+    assert next(table.findall(nodes.title)).astext() == "What it shows"
+    assert cells(table) == [["One", "Two"], ["a", "1"], ["b", "2"]]
+
+
+HARD_TEXTS = ["a | b", "`x`", "`x | y`", "`open", "``| `", "|", "a || b", "*half", "{table}", "```"]
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_no_text_breaks_a_table(text):
+    table = numbered(pd.DataFrame({"One": [text, "left"], "Two": ["beside", text]}))
+    assert [len(row) for row in cells(table)] == [2, 2, 2]
+    assert cells(table)[1][1] == "beside"
+    assert cells(table)[2][0] == "left"
+    assert ("|" in cells(table)[1][0]) == ("|" in text)
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_no_claims_words_break_a_table(text):
+    claim = PAPER.claims[0].model_copy(update={"says": text})
+    frame = tables.claims(PAPER, [Finding(claim, [35887.0], Verdict.REPRODUCED)])
+    assert cells(numbered(frame))[1][1:] == ["35,887", "1", "✓ reproduced"]
+
+
+ALL_TABLES = {
+    "layers": lambda: tables.layers(record("deep"), PAPER),
+    "hyperparameters": lambda: tables.hyperparameters(record("deep"), PAPER),
+    "performance": lambda: tables.performance(record()),
+    "recalls": lambda: tables.recalls(record()),
+    "origin": lambda: tables.origin(record()),
+    "table_3": lambda: tables.table_3(PAPER, WHOLE),
+    "claims": lambda: tables.claims(PAPER, FINDINGS),
+    "at_a_glance": lambda: tables.at_a_glance(FINDINGS),
+    "left_open": lambda: tables.left_open(PAPER),
+    "splits": lambda: tables.splits(DRAWN.counts, PAPER),
+    "classes": lambda: tables.classes(DRAWN.counts),
+    "final_figures": lambda: tables.final_figures(PAPER, [record()]),
+    "held_out": lambda: tables.held_out(WHOLE),
+}
+
+
+@pytest.mark.parametrize("name", ALL_TABLES)
+def test_every_table_is_read_whole(name):
+    frame = ALL_TABLES[name]()
+    found = cells(numbered(frame))
+    assert found[0] == list(frame.columns)
+    assert len(found) == 1 + len(frame)
+    assert {len(row) for row in found} == {len(frame.columns)}
+    assert all(row[0] for row in found)
+
+
+# ---- numbers in words ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (0.5834, "fraction", "58.3 %"),
+        (1.0, "fraction", "100.0 %"),
+        (1.0499, "nats", "1.050"),
+        (2345607.0, "parameters", "2,345,607"),
+        (13.0, "layers", "13"),
+        (0.0001, "learning rate", "0.0001"),
+        (float("nan"), "fraction", "–"),
+        (float("nan"), "nats", "nan"),
+    ],
+)
+def test_a_number_is_printed_as_its_unit_wants(value, unit, expected):
+    assert plain(tables.quantity(value, unit)) == expected
+
+
+def test_a_share_is_printed_with_its_interval():
+    half = metrics.Interval(0.5, 0.375, 0.625)
+    assert plain(tables.with_interval(half)) == "50.0 % (37.5–62.5)"
+    assert plain(tables.with_interval(metrics.share(0, 0))) == "– (0.0–100.0)"
+
+
+@pytest.mark.parametrize(
+    ("claim", "measured", "expected"),
+    [
+        ("table-3-shallow-training-loss", [], "–"),
+        ("table-3-shallow-training-loss", [0.31], "0.310"),
+        ("table-3-shallow-training-loss", [float("nan")], "nan"),
+        ("table-3-shallow-training-accuracy", [0.9, 0.9], "90.0 %"),
+        ("table-3-shallow-training-accuracy", [0.89, 0.9, 0.91], "90.0 % ± 1.0 % (87.5 %–92.5 %)"),
+        ("deep-convolutions-text", [13.0] * 5, "13"),
+        ("deep-best", [True, False, True], "holds in 2 of 3"),
+        ("deep-best", [], "–"),
+    ],
+)
+def test_what_was_measured_is_a_value_or_a_mean_with_its_spread(claim, measured, expected):
+    assert plain(tables.measured(finding_of(claim, measured))) == expected
+
+
+# ---- a run --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", list(recipes.PAPER))
+def test_the_layers_of_the_printed_network_are_all_as_printed(model):
+    frame = tables.layers(record(model), PAPER)
+    assert set(frame["As printed"]) == {"✓"}
+    assert frame["Layer"].str.strip("`").tolist()[:-3] == [row.name for row in layers(model)]
+    totals = [f"**{count:,}**" for _, count in PAPER.layer_tables[model].totals]
+    assert frame["Parameters"].tolist()[-3:] == totals
+
+
+def test_a_differing_layer_and_total_are_marked():
+    rows = layers("shallow")
+    fewer = {"output_shape": [16], "parameters": 32784, "trainable_parameters": 32784}
+    rows[-2] = rows[-2].model_copy(update=fewer)
+    frame = tables.layers(record(run={"layers": rows}), PAPER)
+    assert frame["As printed"].tolist() == ["✓"] * 8 + ["✗", "✓", "✗ 2,345,607", "✗ 2,345,607", "✓"]
+
+
+@pytest.mark.parametrize(
+    ("model", "rate", "neurons", "epochs"),
+    [("shallow", "0.001", "1024", "10"), ("deep", "0.0001", "512", "10")],
+)
+def test_hyperparameters_stand_beside_the_papers(model, rate, neurons, epochs):
+    frame = tables.hyperparameters(record(model), PAPER)
+    assert frame["Paper"].tolist()[:3] == [rate, neurons, epochs]
+    assert frame["This run"].tolist()[:3] == [rate, neurons, epochs]
+
+
+def test_what_the_paper_does_not_state_is_not_made_up():
+    frame = tables.hyperparameters(record("improved"), PAPER)
+    assert row_of(frame, "Hyper-parameter", "Batch size")["Paper"] == "not stated"
+    assert row_of(frame, "Hyper-parameter", "Epochs")["Paper"] == "not stated"
+
+
+def test_fewer_training_images_are_called_reduced():
+    whole, part = (
+        tables.hyperparameters(one, PAPER) for one in (record(), record(train_images=7178))
+    )
+    assert "reduced" not in row_of(whole, "Hyper-parameter", "Training images")["This run"]
+    assert "(reduced)" in row_of(part, "Hyper-parameter", "Training images")["This run"]
+
+
+def test_a_changed_hyperparameter_is_seen_beside_the_papers():
+    frame = tables.hyperparameters(record(hidden_neurons=16), PAPER)
+    row = row_of(frame, "Hyper-parameter", "Neurons of the hidden dense layer")
+    assert (row["Paper"], row["This run"]) == ("1024", "16")
+
+
+def test_performance_says_which_split_was_followed():
+    def splits(followed):
+        return tables.performance(record(validation_split=followed))["Split"].tolist()
+
+    assert splits("PublicTest") == ["PublicTest (validation)", "PrivateTest (test)"]
+    assert splits("PrivateTest") == ["PublicTest (test)", "PrivateTest (validation)"]
+    assert splits("both") == ["PublicTest (validation)", "PrivateTest (validation)"]
+
+
+def test_performance_is_that_of_the_predictions():
+    answered = {"PublicTest": answers([0, 1, 3, 3], [0, 0, 3, 3])}
+    row = tables.performance(record(answered=answered)).iloc[0]
+    assert row["Images"] == "4"
+    assert row["Accuracy (95 % interval)"] == tables.with_interval(metrics.share(3, 4))
+    assert plain(row["Always “happy”"]) == "50.0 %"
+    assert row["Loss (nats)"] == f"{metrics.loss(answered['PublicTest']):.3f}"
+
+
+def test_recalls_have_a_row_per_emotion_with_its_images():
+    frame = tables.recalls(record(answered={"PublicTest": answers([0, 1, 1], [0, 0, 1])}))
+    assert tuple(frame["Emotion"]) == data.EMOTIONS
+    column = "PublicTest, recall (95 % interval)"
+    assert frame["PublicTest, images"].tolist() == ["1", "2", *["0"] * 5]
+    assert frame[column].iloc[1] == tables.with_interval(metrics.share(1, 2))
+    assert plain(frame[column].iloc[2]) == "– (0.0–100.0)"
+
+
+def origin_of(one):
+    frame = tables.origin(one)
+    return dict(zip(frame["What"], frame["Of this run"]))
+
+
+def test_origin_names_the_command_that_repeats_the_run():
+    one = record(seed=3)
+    found = origin_of(one)
+    assert found["Repeat it"] == f"`{one.recipe.command()}`"
+    assert one.run.id in found["Run"]
+    assert "seed 3" in found["Run"]
+
+
+def test_origin_says_whether_the_code_is_older():
+    older = record()
+    fields = {"fingerprint": provenance.code_fingerprint("shallow"), "clean": True}
+    fields |= {"commit": "a" * 40}
+    current = record(run={"code": older.run.code.model_copy(update=fields)})
+    assert "older than the code of this report" in origin_of(older)["Code"]
+    assert "older" not in origin_of(current)["Code"]
+    assert "commit aaaaaaaaaa, clean tree" in origin_of(current)["Code"]
+    assert "commit unknown, no git" in origin_of(older)["Code"]
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [
+        ({}, "pixel for pixel as published"),
+        ({"note": DRAWN}, "drawn faces, not FER-2013"),
+        ({"note": OTHER_COPY}, OTHER_COPY.differences[0]),
+    ],
+)
+def test_origin_says_which_dataset_it_was(note, words):
+    found = origin_of(record(**note))["Dataset"]
+    assert words in found
+    assert "Training 28,709" in found
+
+
+# ---- Table 3 ------------------------------------------------------------------------------------
+
+
+def test_table_3_has_the_papers_twelve_figures():
+    assert sorted(claim.id for claim in tables.table_3_claims(PAPER)) == sorted(TABLE_3)
+    assert len(TABLE_3) == 12
+    frame = tables.table_3(PAPER, study())
+    assert frame["Paper"].tolist() == [one.printed for one in tables.table_3_claims(PAPER)]
+    assert set(frame["Ours"]) == {"–"}
+    assert set(frame["Verdict"]) == {"– not tested"}
+
+
+def test_claimed_figures_come_from_the_paper_file():
+    content = copy.deepcopy(yaml.safe_load(paper.PAPER_FILE.read_text(encoding="utf-8")))
+    entry = next(one for one in content["claims"] if one["id"] == "table-3-deep-training-loss")
+    entry |= {"printed": "7.77", "value": 7.77}
+    changed = paper.Paper.model_validate(content)
+    one = record("deep")
+    assert tables.printed_scores(changed, one)["training_loss"] == 7.77
+    for frame in (tables.table_3(changed, study(one)), tables.final_figures(changed, [one])):
+        assert (frame["Paper"] == "7.77").sum() == 1
+    claimed = tables.claimed_and_measured(changed, study(one))
+    assert (claimed["claimed"] == 7.77).sum() == 1
+
+
+@pytest.mark.parametrize("module", ["tables", "prose", "figures"])
+def test_no_figure_of_the_paper_stands_in_the_code(module):
+    tree = ast.parse((paths.ROOT / "ferutils" / f"{module}.py").read_text(encoding="utf-8"))
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    printed = {PAPER.claim(name).printed for name in TABLE_3}
+    written = " ".join(one for one in constants if isinstance(one, str))
+    assert [one for one in printed if re.search(rf"(?<![\d.]){re.escape(one)}", written)] == []
+    if module != "figures":  # which has sizes in inches and shares of a width
+        assert not any(isinstance(one, float) for one in constants)
+
+
+def test_the_figures_for_drawing_are_those_of_the_table():
+    frame = tables.claimed_and_measured(PAPER, study(*repeated(training_loss=[0.2, 0.3])))
+    row = frame[(frame["model"] == "shallow") & (frame["measure"] == "training_loss")].iloc[0]
+    claim = PAPER.claim("table-3-shallow-training-loss")
+    assert row["claimed"] == claim.value
+    assert row["margin"] == pytest.approx(claim.rounding + PAPER.tolerances["nats"])
+    assert row["measured"] == [0.2, 0.3]
+    assert not row["reduced"]
+
+
+def test_reduced_runs_are_marked_in_table_3_and_its_figure():
+    found = study(record("deep", train_images=7178), record("shallow"))
+    frame = tables.table_3(PAPER, found)
+    assert set(frame.loc[frame["Model"] == "deep", "Verdict"]) == {"◐ reduced"}
+    assert "◐ reduced" not in set(frame.loc[frame["Model"] == "shallow", "Verdict"])
+    drawn = tables.claimed_and_measured(PAPER, found)
+    assert drawn.loc[drawn["model"] == "deep", "reduced"].all()
+    assert not drawn.loc[drawn["model"] != "deep", "reduced"].any()
+
+
+def test_the_papers_figures_are_not_set_beside_drawn_faces():
+    assert tables.printed_scores(PAPER, record(note=DRAWN)) == {}
+    assert set(tables.printed_scores(PAPER, record())) < set(verdicts.SCORES)
+
+
+# ---- how many runs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_every_table_of_results_says_how_many_runs_it_rests_on(runs):
+    values = [0.25 + number / 8 for number in range(runs)]
+    curves = {name: values for name in verdicts.SCORES if name != "test_accuracy"}
+    seeds = repeated(**curves)
+    found = study(*seeds)
+    claim = PAPER.claim("table-3-shallow-training-loss")
+    for frame in (
+        tables.final_figures(PAPER, seeds),
+        tables.table_3(PAPER, found).query("Model == 'shallow'"),
+        tables.held_out(found),
+        tables.claims(PAPER, [verdicts.find(PAPER, found, claim)]),
+    ):
+        assert set(frame["Runs"]) == {str(runs)}
+        scores = frame[next(name for name in ("Ours", "Accuracy", "Measured") if name in frame)]
+        assert all(("±" in score) == (runs > 1) for score in scores)
+
+
+def test_final_figures_are_those_of_the_runs_model():
+    frame = tables.final_figures(PAPER, repeated("deep", training_loss=[1.0, 1.5]))
+    assert frame["Measure"].tolist() == [
+        "training loss",
+        "validation loss",
+        "training accuracy",
+        "validation accuracy",
+    ]
+    row = row_of(frame, "Measure", "training loss")
+    assert row["Paper"] == PAPER.claim("table-3-deep-training-loss").printed
+    assert row["Ours"].startswith("1.250 ± 0.354")
+
+
+def test_held_out_marks_a_reduced_model_and_leaves_out_a_missing_one():
+    frame = tables.held_out(study(record("shallow"), record("deep", train_images=7178)))
+    assert frame["Model"].tolist() == ["shallow"] * 2 + ["deep (reduced)"] * 2
+    assert frame["Split"].tolist() == ["PublicTest", "PrivateTest"] * 2
+
+
+# ---- claims -------------------------------------------------------------------------------------
+
+
+def test_every_verdict_has_a_sign_and_its_word():
+    assert set(tables.SIGNS) == set(Verdict)
+    assert all(sign.endswith(f" {verdict}") for verdict, sign in tables.SIGNS.items())
+
+
+def test_claims_are_told_in_the_papers_words_with_their_place():
+    frame = tables.claims(PAPER, FINDINGS)
+    assert len(frame) == len(PAPER.claims)
+    for text, claim in zip(frame["Paper"], PAPER.claims, strict=True):
+        assert claim.says in text
+        assert claim.place in text
+
+
+def test_at_a_glance_counts_every_claim_once():
+    frame = tables.at_a_glance(FINDINGS)
+    counts = frame.set_index("Claims about").map(lambda text: int(text.strip("*")))
+    kinds, total = counts.iloc[:-1], counts.iloc[-1]
+    assert total["All"] == len(PAPER.claims)
+    assert (kinds.sum() == total).all()
+    assert (counts.drop(columns="All").sum(axis=1) == counts["All"]).all()
+    for verdict, sign in tables.SIGNS.items():
+        assert total[sign] == sum(one.verdict == verdict for one in FINDINGS)
+
+
+def test_every_claim_is_of_a_kind_that_is_shown():
+    assert {tables.kind_of(one) for one in FINDINGS} == set(tables.KINDS)
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind"),
+    [
+        ("dataset-images", "the dataset"),
+        ("emotions-figure-1", "the dataset"),
+        ("shallow-learning-rate", "settings"),
+        ("table-2-hidden-neurons", "settings"),
+        ("deep-parameters", "the networks"),
+        ("deep-kernels-text", "the networks"),
+        ("optimizer", "the networks"),
+        ("deep-best", "results"),
+        ("table-3-deep-training-loss", "results"),
+        ("shallow-overfits", "results"),
+        ("data-augmentation", "results"),
+    ],
+)
+def test_what_a_claim_is_about(claim, kind):
+    assert tables.kind_of(finding_of(claim, [])) == kind
+
+
+def test_all_that_is_left_open_is_told():
+    frame = tables.left_open(PAPER)
+    assert frame["Left open"].tolist() == [one.topic for one in PAPER.left_open]
+
+
+# ---- the dataset --------------------------------------------------------------------------------
+
+
+def test_splits_stand_beside_the_papers_words():
+    counts = {split: data.FER2013[split]["counts"] for split in data.SPLITS}
+    frame = tables.splits(counts, PAPER)
+    assert frame["The paper's words"].tolist() == ["roughly 29,000"] + ["roughly 4,000"] * 2
+    assert frame["Counted"].tolist() == frame["Published"].tolist() == ["28,709", "3,589", "3,589"]
+    counted = tables.splits(dict.fromkeys(data.SPLITS, [1] * 7), PAPER)["Counted"]
+    assert counted.tolist() == ["7"] * 3
+
+
+def test_classes_add_up_to_the_whole():
+    counts = {"Training": [10, 0, 0, 1000, 0, 0, 0], "PublicTest": [5] * 7, "PrivateTest": [5] * 7}
+    frame = tables.classes(counts)
+    assert tuple(frame["Emotion"]) == data.EMOTIONS
+    assert frame["Training"].iloc[3] == "1,000"
+    assert plain(frame["Share"].iloc[3]) == "93.5 %"
+
+
+# ---- places -------------------------------------------------------------------------------------
+
+
+def test_places_cover_every_figure_and_table_of_the_paper():
+    expected = [f"Figure {number}" for number in range(1, 9)] + ["Table 1", "Table 2", "Table 3"]
+    assert list(tables.PLACES) == expected
+    assert len(set(tables.PLACES.values())) == len(expected)
+    frame = tables.places(PAPER)
+    assert frame["Paper"].tolist() == expected
+    assert frame["Here"].tolist() == [f"{{numref}}`{name}`" for name in tables.PLACES.values()]
+    captions = [one.caption for one in (*PAPER.figures, *PAPER.tables)]
+    assert frame["Its caption"].tolist() == captions
