@@ -18,6 +18,8 @@ from ferutils import paths
 
 # Where the code stands that decides the numbers of a run, given its recipe and dataset.
 SHAPING = ("data", "models", "training")
+# Writes a tree as Python 3.11 does: 3.13 leaves out empty lists unless it is told not to.
+AS_IN_3_11 = {"show_empty": True} if sys.version_info >= (3, 13) else {}
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "papermill")
 
 
@@ -41,7 +43,7 @@ def code_fingerprint(model: str, package: Path = Path(__file__).parent) -> str:
         if name in definitions and name not in reached:
             reached.add(name)
             waiting += _names(definitions[name])
-    text = "\n".join(ast.dump(definitions[name]) for name in sorted(reached))
+    text = "\n".join(ast.dump(definitions[name], **AS_IN_3_11) for name in sorted(reached))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -50,6 +52,7 @@ def _definitions(source: str) -> dict[str, ast.stmt]:
     found: dict[str, ast.stmt] = {}
     for node in ast.parse(source).body:
         for inner in ast.walk(node):
+            vars(inner).pop("type_params", None)  # which functions and classes have since 3.12
             documented = isinstance(inner, ast.FunctionDef | ast.ClassDef)
             if documented and ast.get_docstring(inner) is not None:
                 inner.body = inner.body[1:]

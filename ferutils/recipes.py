@@ -107,7 +107,7 @@ class Recipe(BaseModel):
     @classmethod
     def _fill(cls, given: dict[str, Any]) -> dict[str, Any]:
         model = given.get("model")
-        if model not in PAPER:
+        if not isinstance(model, str) or model not in PAPER:
             return given  # the field's own check names the models there are
         defaults = PAPER[model] | DROPOUT[model]
         if given.get("dataset") == "drawn":
@@ -177,7 +177,7 @@ def make(**parameters: Any) -> Recipe:
             was received, and what to do.
     """
     try:
-        return Recipe(**_floats(parameters))
+        return Recipe(**parameters)
     except ValidationError as error:
         raise ValueError("\n".join(_explain(item) for item in error.errors())) from None
 
@@ -205,15 +205,6 @@ def from_notebook(namespace: Mapping[str, Any]) -> Recipe:
 def _is_of_the_shell(name: str, value: Any) -> bool:
     """Whether a notebook's variable is IPython's or an import, hence no parameter."""
     return name in ("In", "Out") or isinstance(value, types.ModuleType) or callable(value)
-
-
-def _floats(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with 1 written where 1.0 is meant taken as a float; strict otherwise."""
-    floats = ("learning_rate", "dropout_convolution", "dropout_dense", "rotation", "shift", "zoom")
-    return {
-        name: float(value) if name in floats and type(value) is int else value
-        for name, value in parameters.items()
-    }
 
 
 def _explain(error: Any) -> str:

@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +20,11 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ferutils import paths
-from ferutils.data import SPLITS, Dataset
+from ferutils.data import EMOTIONS, SPLITS, Dataset
 from ferutils.recipes import Recipe, run_id
 
 HELD_OUT = SPLITS[1:]
+CHECKED = ("history.csv", "predictions.npz")  # the files whose checksums run.json holds
 HISTORY_COLUMNS = (
     "epoch",
     "training_loss",
@@ -36,7 +38,8 @@ Accuracy = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # "strings": the loss of a training that diverged is written as "NaN", which JSON can hold.
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
 class Layer(_Part):
@@ -215,9 +218,27 @@ def read(folder: Path) -> Record:
         ValueError: the record is unfinished, damaged, or not what its name says.
     """
     run = _read_run(folder)
-    contents = {name: _read_checked(folder / name, run.checksums) for name in run.checksums}
-    history = pd.read_csv(io.BytesIO(contents["history.csv"]))
-    with np.load(io.BytesIO(contents["predictions.npz"]), allow_pickle=False) as arrays:
+    history, predictions = (_read_checked(folder / name, run.checksums) for name in CHECKED)
+    try:
+        return Record(run, _read_history(history, run), _unpack(predictions, run))
+    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"Expected history and predictions of {folder.name} in the form that `write` gives "
+            f"them. Received: {error}. "
+            "Restore the record from git, or remove its folder to train the run again."
+        ) from None
+
+
+def _read_history(content: bytes, run: Run) -> pd.DataFrame:
+    history = pd.read_csv(io.BytesIO(content))
+    if tuple(history.columns) != HISTORY_COLUMNS or len(history) != run.recipe.epochs:
+        raise ValueError(f"{len(history)} rows of {', '.join(history.columns)}")
+    return history
+
+
+def _unpack(content: bytes, run: Run) -> dict[str, Predictions]:
+    """The reverse of `_pack`; nothing pickled is loaded."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         predictions = {
             split: Predictions(
                 labels=arrays[f"{split}_labels"],
@@ -225,7 +246,12 @@ def read(folder: Path) -> Record:
             )
             for split in HELD_OUT
         }
-    return Record(run, history, predictions)
+    for split, one in predictions.items():
+        images = run.scores[split].images
+        shapes = one.labels.shape, one.log_probabilities.shape
+        if shapes != ((images,), (images, len(EMOTIONS))):
+            raise ValueError(f"labels and probabilities of {images} {split} images as {shapes}")
+    return predictions
 
 
 def _read_run(folder: Path) -> Run:
@@ -243,6 +269,12 @@ def _read_run(folder: Path) -> Run:
             f"Expected {folder.name}/run.json to be a run record. Received: {error}. "
             "Restore it from git, or remove the folder to train the run again."
         ) from None
+    if set(run.checksums) != set(CHECKED):
+        raise ValueError(
+            f"Expected {folder.name}/run.json with the checksums of {' and '.join(CHECKED)}. "
+            f"Received: {', '.join(run.checksums) or 'none'}. "
+            "Restore it from git, or remove the folder to train the run again."
+        )
     expected = run_id(run.recipe, run.dataset.fingerprints)
     if not run.id == expected == folder.name:
         raise ValueError(
@@ -293,7 +325,7 @@ def seeds_of(record: Record) -> list[Record]:
     seedless = record.recipe.model_dump(exclude={"seed"})
     every = {
         other.run.id: other
-        for folder in (paths.RECORDED_RUNS, paths.new_runs())
+        for folder in (paths.new_runs(), paths.RECORDED_RUNS)  # the report's, where in both
         for other in read_all(folder)
         if other.recipe.model_dump(exclude={"seed"}) == seedless
         and other.run.dataset.fingerprints == record.run.dataset.fingerprints
