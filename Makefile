@@ -50,8 +50,9 @@ lint: $(READY)
 setup: $(READY)
 
 $(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Expected Python 3.11 or newer. Received: $$($(PYTHON) --version). Run: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Expected Python 3.11, 3.12 or 3.13, which TensorFlow runs on." \
+	    "Received: $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up .venv (a few minutes at most) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)

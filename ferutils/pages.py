@@ -15,7 +15,7 @@ def publish(executed: Path, page: Path) -> None:
     """Write an executed notebook as a page.
 
     Papermill's metadata hold input and output paths, the parameters of earlier executions and
-    times; none of them is for the reader.
+    times, and on the error stream libraries greet with process ids; none of it is for the reader.
 
     Args:
         executed: papermill's output.
@@ -37,6 +37,8 @@ def publish(executed: Path, page: Path) -> None:
                 f"Expected every cell of {executed.name} to have run. Received: the cell "
                 f"{cell.source.splitlines()[0]!r} {trouble}. Execute the notebook with papermill."
             )
+        if cell.cell_type == "code":
+            cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
     page.parent.mkdir(parents=True, exist_ok=True)
     unfinished = page.with_name(f".{page.name}.unfinished")
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ferutils import paths, recipes, records
 from ferutils.recipes import PAPER, Recipe
@@ -26,10 +26,24 @@ class Entry(BaseModel):
     part: str
     seeds: Annotated[list[int], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _one_place_for_seeds(self) -> "Entry":
+        if "seed" in self.model_extra:
+            raise ValueError("seeds alone, and no seed beside them")
+        return self
+
     @cached_property
     def recipes(self) -> list[Recipe]:
         """The recipe of each seed."""
         return [recipes.make(**self.model_extra, seed=seed) for seed in self.seeds]
+
+
+class StudyFile(BaseModel):
+    """The content of book/study.yml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: Annotated[list[Entry], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -53,17 +67,16 @@ def load(path: Path = STUDY_FILE) -> list[Entry]:
     Raises:
         ValueError: an entry is not one, or describes no possible recipe.
     """
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     try:
-        entries = [Entry.model_validate(entry) for entry in content["runs"]]
-    except ValidationError as error:
+        content = StudyFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError) as error:
         raise ValueError(
-            f"Expected entries with part, model and seeds in {path.name}. Received: {error}. "
-            "Correct the entry there."
+            f"Expected runs with part, model and seeds in {path.name}. Received: {error}. "
+            "Correct the file there."
         ) from None
-    for entry in entries:
+    for entry in content.runs:
         _ = entry.recipes  # an impossible recipe stops here, not hours later
-    return entries
+    return content.runs
 
 
 def recorded(entry: Entry, every: list[Record]) -> list[Record]:

@@ -54,9 +54,11 @@ def score(record: Record, measure: str) -> float:
     """One number of a run: a loss in nats, an accuracy in [0, 1], at the kept epoch.
 
     Training figures are Keras' means over the epoch, as the paper's curves are. The test split is
-    the held-out one that was not followed during training.
+    the held-out one that was not followed during training; NaN where both were.
     """
     if measure == "test_accuracy":
+        if record.recipe.validation_split == "both":
+            return float("nan")
         other = "PublicTest" if record.recipe.validation_split == "PrivateTest" else "PrivateTest"
         return metrics.accuracy(record.predictions[other]).value
     row = record.history.loc[record.history["epoch"] == record.run.kept_epoch]
