@@ -4,7 +4,7 @@ Reads what it is given; writes nothing. No number stands here: each comes from a
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
@@ -55,15 +55,31 @@ def _warning(sentences: Sequence[str]) -> Markdown | None:
     return Markdown(f"```{{warning}}\n{text}\n```") if text else None
 
 
-def summary(findings: Sequence[Finding], study: Study) -> Markdown:
-    """The answer in a sentence: how many claims have which verdict, and how many runs say so."""
-    count = Counter(finding.verdict for finding in findings)
-    counted = ", ".join(f"**{count[one]} {one}**" for one in Verdict if count[one])
+def summary(paper: Paper, findings: Sequence[Finding], study: Study) -> Markdown:
+    """The answer in short: Table 3 by network, all claims by verdict, and the runs behind it."""
+    final = set(tables.table_3_claims(paper))
+    networks = [
+        f"{model} {_counted(one for one in findings if one.claim in final and _is_of(one, model))}"
+        for model in study.by_model
+    ]
     runs = ", ".join(
-        f"{len(records)} of the {model} model{' (reduced)' if study.reduced(model) else ''}"
+        f"{len(records)} of the {model} network{' (reduced)' if study.reduced(model) else ''}"
         for model, records in study.by_model.items()
     )
-    return Markdown(f"Of the paper's {len(findings)} claims: {counted}. Runs behind this: {runs}.")
+    return Markdown(
+        f"The final figures of its Table 3: {'; '.join(networks)}. Of all its {len(findings)} "
+        f"claims: {_counted(findings)}. Runs behind this: {runs}."
+    )
+
+
+def _is_of(finding: Finding, model: str) -> bool:
+    return finding.claim.quantity.startswith(f"{model}.")
+
+
+def _counted(findings: Iterable[Finding]) -> str:
+    """How many findings have which verdict, in words."""
+    count = Counter(finding.verdict for finding in findings)
+    return ", ".join(f"**{count[one]} {one}**" for one in Verdict if count[one])
 
 
 def rule(paper: Paper) -> Markdown:

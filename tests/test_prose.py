@@ -88,16 +88,22 @@ def test_faces_of_another_copy_are_labelled_and_the_published_ones_are_not():
 
 
 def test_the_summary_counts_every_claim():
-    text = parsed(prose.summary(FINDINGS, WHOLE)).astext()
-    assert f"Of the paper's {len(PAPER.claims)} claims" in text
+    text = parsed(prose.summary(PAPER, FINDINGS, WHOLE)).astext()
+    assert f"Of all its {len(PAPER.claims)} claims" in text
     counts = {verdict: sum(one.verdict == verdict for one in FINDINGS) for verdict in Verdict}
     expected = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     assert f"claims: {expected}." in text
 
 
+def test_the_summary_gives_the_verdicts_of_table_3_by_network():
+    found = study(record("shallow"), record("deep", epochs=2))
+    text = parsed(prose.summary(PAPER, verdicts.findings(PAPER, found), found)).astext()
+    assert "improved 4 not tested; deep 4 reduced" in text
+
+
 def test_the_summary_says_how_many_runs_it_rests_on_and_which_are_reduced():
     found = study(record("shallow"), record("shallow", seed=1), record("deep", epochs=2))
-    text = parsed(prose.summary(verdicts.findings(PAPER, found), found)).astext()
+    text = parsed(prose.summary(PAPER, verdicts.findings(PAPER, found), found)).astext()
     for words in ("2 of the shallow", "0 of the improved", "1 of the deep"):
         assert words in text
     assert text.count("(reduced)") == 1
