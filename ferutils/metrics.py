@@ -86,3 +86,44 @@ def majority(predictions: Predictions, answer: str = "happy") -> Interval:
     """The accuracy of always giving the same answer, by default the most frequent emotion."""
     right = predictions.labels == EMOTIONS.index(answer)
     return share(int(right.sum()), len(right))
+
+
+class Paired(NamedTuple):
+    """Two models on the same images: how often each alone was right, and the p-value."""
+
+    first_alone: int
+    second_alone: int
+    p_value: float
+
+
+def mcnemar(first: Predictions, second: Predictions) -> Paired:
+    """The exact McNemar test of two models' accuracies on the same images.
+
+    Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions
+    or percentages", Psychometrika 12 (1947), 153-157; exact as a two-sided binomial test.
+
+    Raises:
+        ValueError: the two did not see the same images.
+    """
+    if not np.array_equal(first.labels, second.labels):
+        raise ValueError(
+            f"Expected predictions of the same images. Received: {len(first.labels)} and "
+            f"{len(second.labels)} images whose labels differ. Compare runs on the same images."
+        )
+    right, other = (one.predicted == one.labels for one in (first, second))
+    alone, other_alone = int((right & ~other).sum()), int((other & ~right).sum())
+    differing = alone + other_alone
+    p_value = stats.binomtest(alone, differing).pvalue if differing else 1.0
+    return Paired(alone, other_alone, float(p_value))
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """p-values corrected for their number.
+
+    Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
+    of Statistics 6 (1979), 65-70.
+    """
+    order = np.argsort(p_values)
+    factors = len(p_values) - np.arange(len(p_values))
+    corrected = np.minimum(1, np.maximum.accumulate(np.array(p_values)[order] * factors))
+    return corrected[np.argsort(order)].tolist()

@@ -66,9 +66,12 @@ def summary(paper: Paper, findings: Sequence[Finding], study: Study) -> Markdown
         f"{len(records)} of the {model} network{' (reduced)' if study.reduced(model) else ''}"
         for model, records in study.by_model.items()
     )
+    failed = [one.claim for one in findings if one.verdict == Verdict.NOT_REPRODUCED]
+    contradicted = sum(claim.follows is False for claim in failed)
     return Markdown(
         f"The final figures of its Table 3: {'; '.join(networks)}. Of all its {len(findings)} "
-        f"claims: {_counted(findings)}. Runs behind this: {runs}."
+        f"claims: {_counted(findings)}; of those not reproduced, {contradicted} are contradicted "
+        f"by another passage of the paper itself. Runs behind this: {runs}."
     )
 
 

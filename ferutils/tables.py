@@ -6,13 +6,14 @@ Reads what it is given; writes nothing. Frames hold text ready to print.
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import combinations
 
 import pandas as pd
 from IPython.display import Markdown
 
 from ferutils import metrics, provenance, study, verdicts
 from ferutils.data import EMOTIONS, FER2013, SPLITS
-from ferutils.paper import NumberClaim, Paper, Verdict, interval
+from ferutils.paper import NumberClaim, Paper, StatementClaim, Verdict, interval
 from ferutils.records import HELD_OUT, Record
 from ferutils.verdicts import Finding
 
@@ -264,7 +265,7 @@ def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Paper": f"{finding.claim.says} *{finding.claim.place}*",
+                "Paper": _in_its_place(finding.claim),
                 "Measured": measured(finding),
                 "Runs": str(len(finding.measured)) if finding.measured else "–",
                 "Verdict": SIGNS[finding.verdict],
@@ -272,6 +273,12 @@ def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
             for finding in found
         ]
     )
+
+
+def _in_its_place(claim: NumberClaim | StatementClaim) -> str:
+    """What a claim says and where, what there is to remark, and whether it is the reading left."""
+    left = "The report follows another reading." if claim.follows is False else ""
+    return " ".join(filter(None, [claim.says, f"*{claim.place}*.", claim.comment, left]))
 
 
 def at_a_glance(found: list[Finding]) -> pd.DataFrame:
@@ -379,6 +386,35 @@ def held_out(found: study.Study) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def paired(found: study.Study, split: str) -> pd.DataFrame:
+    """Each two networks on the same images of a split, seed by seed, with McNemar's test."""
+    pairs = [
+        (one, other)
+        for first, second in combinations(found.by_model.values(), 2)
+        for one in first
+        for other in second
+        if one.recipe.seed == other.recipe.seed
+    ]
+    tested = [metrics.mcnemar(a.predictions[split], b.predictions[split]) for a, b in pairs]
+    corrected = metrics.holm([one.p_value for one in tested])
+    return pd.DataFrame(
+        [
+            {
+                "Networks": f"{_network(one)} and {_network(other)}",
+                "Seed": str(one.recipe.seed),
+                "Only the first is right": f"{test.first_alone:,} images",
+                "Only the second": f"{test.second_alone:,} images",
+                "p (McNemar, Holm)": f"{p_value:.2g}",
+            }
+            for (one, other), test, p_value in zip(pairs, tested, corrected, strict=True)
+        ]
+    )
+
+
+def _network(record: Record) -> str:
+    return record.recipe.model + (" (reduced)" if record.recipe.reduced else "")
 
 
 def _spread(values: Sequence[float], text: Callable[[float], str]) -> str:

@@ -119,3 +119,36 @@ def test_the_baseline_always_answers_the_same():
 def test_a_split_without_images_has_no_accuracy():
     nobody = records.Predictions(np.zeros(0, np.uint8), np.zeros((0, 7), np.float32))
     assert math.isnan(metrics.accuracy(nobody).value)
+
+
+# ---- two models on the same images --------------------------------------------------------------
+
+
+def test_mcnemar_counts_what_one_alone_gets_right():
+    labels = np.zeros(30, np.uint8)
+    first, second = np.zeros(30, int), np.zeros(30, int)
+    first[:3], second[3:15] = 1, 1  # wrong answers: 3 of the first, 12 others of the second
+    found = metrics.mcnemar(answers(labels, first), answers(labels, second))
+    assert found[:2] == (12, 3)
+    # Two-sided exact binomial: twice the sum of C(15, k) / 2**15 for k up to 3.
+    assert found.p_value == pytest.approx(2 * (1 + 15 + 105 + 455) / 2**15)
+
+
+def test_mcnemar_of_equal_answers_finds_nothing():
+    labels = np.arange(7, dtype=np.uint8)
+    same = answers(labels, labels)
+    assert metrics.mcnemar(same, same) == (0, 0, 1.0)
+
+
+def test_mcnemar_refuses_other_images():
+    labels = np.arange(7, dtype=np.uint8)
+    with pytest.raises(
+        ValueError, match=r"Expected predictions of the same images\. Received: 7 and"
+    ):
+        metrics.mcnemar(answers(labels, labels), answers(labels[:6], labels[:6]))
+
+
+def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
+    assert metrics.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert metrics.holm([0.9, 0.8]) == [1, 1]
+    assert metrics.holm([]) == []

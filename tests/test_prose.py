@@ -92,7 +92,15 @@ def test_the_summary_counts_every_claim():
     assert f"Of all its {len(PAPER.claims)} claims" in text
     counts = {verdict: sum(one.verdict == verdict for one in FINDINGS) for verdict in Verdict}
     expected = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    assert f"claims: {expected}." in text
+    assert f"claims: {expected};" in text
+
+
+def test_the_summary_says_how_many_failures_the_paper_itself_contradicts():
+    text = prose.summary(PAPER, FINDINGS, WHOLE).data
+    failed = [one.claim for one in FINDINGS if one.verdict == Verdict.NOT_REPRODUCED]
+    left = sum(claim.follows is False for claim in failed)
+    assert 0 < left < len(failed)
+    assert f"of those not reproduced, {left} are contradicted" in text
 
 
 def test_the_summary_gives_the_verdicts_of_table_3_by_network():

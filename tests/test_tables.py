@@ -448,3 +448,10 @@ def test_places_cover_every_figure_and_table_of_the_paper():
     assert frame["Here"].tolist() == [f"{{numref}}`{name}`" for name in tables.PLACES.values()]
     captions = [one.caption for one in (*PAPER.figures, *PAPER.tables)]
     assert frame["Its caption"].tolist() == captions
+
+
+def test_networks_are_compared_in_pairs_of_the_same_seed():
+    found = study(record("shallow"), record("shallow", seed=1), record("improved"))
+    frame = tables.paired(found, "PrivateTest")
+    assert list(frame["Networks"]) == ["shallow and improved"]
+    assert list(frame["Seed"]) == ["0"]
