@@ -4,6 +4,7 @@
 #   make book FER2013=PATH       the same with the dataset at hand: the dataset page shows real faces
 #   make test                    run all tests
 #   make study FER2013=PATH      train every run of book/study.yml that has no record yet
+#   make examine FER2013=PATH    count copies, contradicting labels and blank pictures again
 #   make readme                  renew the verdicts of README.md from the records
 #   make bench                   measure training throughput beside plain Keras
 #   make lint                    check code and notebooks
@@ -18,7 +19,7 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(or $(CORES),2) --resources training=1 --q
 export FER2013
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test study readme bench lint lock clean setup
+.PHONY: book test study examine readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
@@ -39,6 +40,10 @@ study: $(READY)
 readme: $(READY)
 	@$(BIN)/python -m ferutils.readme
 	@echo "The verdicts of README.md are those of the records."
+
+examine: $(READY)
+	@$(BIN)/python -m ferutils.examination
+	@echo "What the dataset holds is in book/examination.json."
 
 bench: $(READY)
 	@$(BIN)/python tests/bench_training.py

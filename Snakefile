@@ -66,7 +66,7 @@ rule page:
     input:
         notebook="notebooks/{page}.ipynb",
         package=PACKAGE,
-        claims=["book/paper.yml", "book/study.yml"],
+        claims=["book/paper.yml", "book/study.yml", "book/examination.json"],
         records=RECORDS,
     output:
         "book/pages/{page}.ipynb",

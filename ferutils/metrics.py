@@ -46,6 +46,16 @@ def accuracy(predictions: Predictions) -> Interval:
     return share(int(right.sum()), len(right))
 
 
+def chosen(predictions: Predictions, keep: np.ndarray) -> Predictions:
+    """The predictions of some images only.
+
+    Args:
+        predictions: of n images.
+        keep: bool (n,).
+    """
+    return Predictions(predictions.labels[keep], predictions.log_probabilities[keep])
+
+
 def loss(predictions: Predictions) -> float:
     """Mean cross-entropy, nats."""
     rows = np.arange(len(predictions.labels))

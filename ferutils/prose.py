@@ -10,6 +10,7 @@ from IPython.display import Markdown
 
 from ferutils import provenance, tables
 from ferutils.data import Dataset
+from ferutils.examination import Examination
 from ferutils.paper import RULE, Paper, Verdict
 from ferutils.records import Record
 from ferutils.study import Study
@@ -83,6 +84,32 @@ def _counted(findings: Iterable[Finding]) -> str:
     """How many findings have which verdict, in words."""
     count = Counter(finding.verdict for finding in findings)
     return ", ".join(f"**{count[one]} {one}**" for one in Verdict if count[one])
+
+
+def copies(found: Examination) -> Markdown:
+    """What the copies of the dataset amount to."""
+    return Markdown(
+        f"Of all {sum(found.images.values()):,} images, {found.copies_in_all:,} equal an earlier "
+        f"one pixel for pixel. {found.contradicting_pictures:,} pictures stand in the dataset with "
+        f"more than one label, as {found.contradicting_images:,} images. Nothing was excluded: the "
+        "paper trains and evaluates on the dataset as it is."
+    )
+
+
+def learned_by_heart(found: Study, examined: Examination, split: str = "PrivateTest") -> Markdown:
+    """What the test images that stand in Training do to the accuracies."""
+    places = examined.in_training[split]
+    networks = []
+    for record in tables.examinable(found, examined):
+        apart = tables.seen_and_others(record, examined, split)
+        networks.append(
+            f"the {record.recipe.model} network gets {tables.percent(apart.seen.value)} of these "
+            f"right and {tables.percent(apart.others.value)} of the others"
+        )
+    return Markdown(
+        f"Of the {examined.images[split]:,} images of {split}, {len(places):,} stand in Training "
+        f"too: {'; '.join(networks)}."
+    )
 
 
 def rule(paper: Paper) -> Markdown:

@@ -7,12 +7,15 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
 from ferutils import metrics, provenance, study, verdicts
 from ferutils.data import EMOTIONS, FER2013, SPLITS
+from ferutils.examination import Examination
 from ferutils.paper import NumberClaim, Paper, StatementClaim, Verdict, interval
 from ferutils.records import HELD_OUT, Record
 from ferutils.verdicts import Finding
@@ -338,6 +341,69 @@ def classes(counts: dict[str, list[int]]) -> pd.DataFrame:
     share = frame.sum(axis=1) / frame.to_numpy().sum()
     shown = frame.map(lambda count: f"{count:,}").assign(Share=share.map(percent))
     return shown.reset_index(names="Emotion")
+
+
+def copies(found: Examination) -> pd.DataFrame:
+    """Copies and blank pictures of each split."""
+    return pd.DataFrame(
+        [
+            {
+                "Split": split,
+                "Images": f"{found.images[split]:,}",
+                "Copies of an earlier one": f"{found.copies_within[split]:,}",
+                "Stand in Training too": f"{len(found.in_training[split]):,}"
+                if split in found.in_training
+                else "–",
+                "Blank": f"{len(found.blank[split]):,}",
+            }
+            for split in SPLITS
+        ]
+    )
+
+
+def without_copies(found: study.Study, examined: Examination) -> pd.DataFrame:
+    """Accuracy with and without the held-out images that stand in Training, one run per model."""
+    return pd.DataFrame(
+        [
+            {
+                "Network": f"{_network(record)}, seed {record.recipe.seed}",
+                "Split": split,
+                "All images": with_interval(metrics.accuracy(record.predictions[split])),
+                "Without those in Training": with_interval(apart.others),
+                "Those in Training": with_interval(apart.seen),
+            }
+            for record in examinable(found, examined)
+            for split in HELD_OUT
+            for apart in [seen_and_others(record, examined, split)]
+        ]
+    )
+
+
+class Apart(NamedTuple):
+    """Accuracy on the held-out images that stand in Training, and on the others."""
+
+    seen: metrics.Interval
+    others: metrics.Interval
+
+
+def examinable(found: study.Study, examined: Examination) -> list[Record]:
+    """One run of each model that was evaluated on all images of the examined dataset."""
+    records = [found.record(model) for model in found.by_model]
+    return [
+        record
+        for record in filter(None, records)
+        if record.run.dataset.fingerprints == examined.fingerprints
+        and record.recipe.evaluation_images is None
+    ]
+
+
+def seen_and_others(record: Record, examined: Examination, split: str) -> Apart:
+    """Accuracy of a run on a split's images that stand in Training, and on the others."""
+    answers = record.predictions[split]
+    seen = np.isin(np.arange(len(answers.labels)), examined.in_training[split])
+    return Apart(
+        *(metrics.accuracy(metrics.chosen(answers, keep)) for keep in (seen, ~seen)),
+    )
 
 
 def printed_scores(paper: Paper, record: Record) -> dict[str, float]:

@@ -11,6 +11,7 @@ from docutils import nodes
 from synthetic import DRAWN, OTHER_COPY, PAPER, answers, cells, layers, parsed, record, study
 
 from ferutils import data, metrics, paper, paths, provenance, recipes, tables, verdicts
+from ferutils.examination import Examination
 from ferutils.paper import Verdict
 from ferutils.verdicts import Finding
 
@@ -455,3 +456,34 @@ def test_networks_are_compared_in_pairs_of_the_same_seed():
     frame = tables.paired(found, "PrivateTest")
     assert list(frame["Networks"]) == ["shallow and improved"]
     assert list(frame["Seed"]) == ["0"]
+
+
+def examined_of(one, **changes):
+    """An examination of a run's dataset in which the first two images of a split are copies."""
+    known = {
+        "fingerprints": one.run.dataset.fingerprints,
+        "images": {name: len(found.labels) for name, found in one.predictions.items()},
+        "copies_within": {},
+        "copies_in_all": 0,
+        "in_training": {split: [0, 1] for split in one.predictions},
+        "contradicting_pictures": 0,
+        "contradicting_images": 0,
+        "blank": {},
+    }
+    return Examination(**known | changes)
+
+
+def test_images_that_stand_in_training_are_told_apart():
+    one = record("shallow")
+    apart = tables.seen_and_others(one, examined_of(one), "PublicTest")
+    found = one.predictions["PublicTest"]
+    right = found.predicted == found.labels
+    assert apart.seen.value == right[:2].mean()
+    assert apart.others.value == pytest.approx(right[2:].mean())
+
+
+def test_a_run_on_other_images_is_not_told_apart():
+    one = record("shallow")
+    other = examined_of(one, fingerprints={"Training": "0"})
+    assert tables.examinable(study(one), other) == []
+    assert tables.examinable(study(one), examined_of(one)) == [one]
