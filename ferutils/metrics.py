@@ -46,14 +46,27 @@ def accuracy(predictions: Predictions) -> Interval:
     return share(int(right.sum()), len(right))
 
 
-def chosen(predictions: Predictions, keep: np.ndarray) -> Predictions:
-    """The predictions of some images only.
+class Apart(NamedTuple):
+    """Accuracy on some images of a split, and on the others."""
+
+    those: Interval
+    others: Interval
+
+
+def apart(predictions: Predictions, places: list[int]) -> Apart:
+    """Accuracy on the images at some places, and on the others.
 
     Args:
         predictions: of n images.
-        keep: bool (n,).
+        places: positions, 0 to n - 1.
     """
-    return Predictions(predictions.labels[keep], predictions.log_probabilities[keep])
+    chosen = np.isin(np.arange(len(predictions.labels)), places)
+    return Apart(
+        *(
+            accuracy(Predictions(predictions.labels[keep], predictions.log_probabilities[keep]))
+            for keep in (chosen, ~chosen)
+        )
+    )
 
 
 def loss(predictions: Predictions) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
-from ferutils import provenance, tables
+from ferutils import metrics, provenance, tables
 from ferutils.data import Dataset
 from ferutils.examination import Examination
 from ferutils.paper import RULE, Paper, Verdict
@@ -101,9 +101,9 @@ def learned_by_heart(found: Study, examined: Examination, split: str = "PrivateT
     places = examined.in_training[split]
     networks = []
     for record in tables.examinable(found, examined):
-        apart = tables.seen_and_others(record, examined, split)
+        apart = metrics.apart(record.predictions[split], places)
         networks.append(
-            f"the {record.recipe.model} network gets {tables.percent(apart.seen.value)} of these "
+            f"the {record.recipe.model} network gets {tables.percent(apart.those.value)} of these "
             f"right and {tables.percent(apart.others.value)} of the others"
         )
     return Markdown(

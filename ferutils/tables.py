@@ -7,9 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
@@ -286,30 +284,15 @@ def _in_its_place(claim: NumberClaim | StatementClaim) -> str:
 
 def at_a_glance(found: list[Finding]) -> pd.DataFrame:
     """How many claims of which kind have which verdict."""
-    kinds = Counter((kind_of(finding), finding.verdict) for finding in found)
+    kinds = Counter((verdicts.kind_of(finding), finding.verdict) for finding in found)
     rows = []
-    for kind in KINDS:
+    for kind in verdicts.KINDS:
         row = {"Claims about": kind}
         row |= {SIGNS[verdict]: str(kinds[kind, verdict]) for verdict in Verdict}
         rows.append(row | {"All": str(sum(kinds[kind, verdict] for verdict in Verdict))})
     totals = Counter(finding.verdict for finding in found)
     row = {"Claims about": "**all**"} | {SIGNS[one]: f"**{totals[one]}**" for one in Verdict}
     return pd.DataFrame([*rows, row | {"All": f"**{len(found)}**"}])
-
-
-# What claims are about, in the order of the report's interest.
-KINDS = ("results", "the networks", "the dataset", "settings")
-
-
-def kind_of(finding: Finding) -> str:
-    """What a claim is about: the dataset, the networks, settings, or results."""
-    subject, measure = finding.claim.quantity.split(".")
-    if subject == "dataset":
-        return "the dataset"
-    if measure in verdicts.SETTINGS:
-        return "settings"
-    structural = finding.claim.kind == "number" and measure not in verdicts.SCORES
-    return "the networks" if structural or measure in verdicts.OF_THE_NETWORK else "results"
 
 
 def left_open(paper: Paper) -> pd.DataFrame:
@@ -370,20 +353,13 @@ def without_copies(found: study.Study, examined: Examination) -> pd.DataFrame:
                 "Split": split,
                 "All images": with_interval(metrics.accuracy(record.predictions[split])),
                 "Without those in Training": with_interval(apart.others),
-                "Those in Training": with_interval(apart.seen),
+                "Those in Training": with_interval(apart.those),
             }
             for record in examinable(found, examined)
             for split in HELD_OUT
-            for apart in [seen_and_others(record, examined, split)]
+            for apart in [metrics.apart(record.predictions[split], examined.in_training[split])]
         ]
     )
-
-
-class Apart(NamedTuple):
-    """Accuracy on the held-out images that stand in Training, and on the others."""
-
-    seen: metrics.Interval
-    others: metrics.Interval
 
 
 def examinable(found: study.Study, examined: Examination) -> list[Record]:
@@ -395,15 +371,6 @@ def examinable(found: study.Study, examined: Examination) -> list[Record]:
         if record.run.dataset.fingerprints == examined.fingerprints
         and record.recipe.evaluation_images is None
     ]
-
-
-def seen_and_others(record: Record, examined: Examination, split: str) -> Apart:
-    """Accuracy of a run on a split's images that stand in Training, and on the others."""
-    answers = record.predictions[split]
-    seen = np.isin(np.arange(len(answers.labels)), examined.in_training[split])
-    return Apart(
-        *(metrics.accuracy(metrics.chosen(answers, keep)) for keep in (seen, ~seen)),
-    )
 
 
 def printed_scores(paper: Paper, record: Record) -> dict[str, float]:

@@ -88,6 +88,21 @@ def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Fin
     return Finding(claim, outcomes, statement_verdict(outcomes, study.reduced(*models)))
 
 
+# What claims are about, in the order of the report's interest.
+KINDS = ("results", "the networks", "the dataset", "settings")
+
+
+def kind_of(finding: Finding) -> str:
+    """What a claim is about: the dataset, the networks, settings, or results."""
+    subject, measure = finding.claim.quantity.split(".")
+    if subject == "dataset":
+        return "the dataset"
+    if measure in SETTINGS:
+        return "settings"
+    structural = finding.claim.kind == "number" and measure not in SCORES
+    return "the networks" if structural or measure in OF_THE_NETWORK else "results"
+
+
 def measurements(study: Study, quantity: str) -> list[float]:
     """What the records say of a quantity; one value per run, [] where none can say it."""
     subject, measure = quantity.split(".")

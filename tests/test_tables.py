@@ -389,7 +389,7 @@ def test_at_a_glance_counts_every_claim_once():
 
 
 def test_every_claim_is_of_a_kind_that_is_shown():
-    assert {tables.kind_of(one) for one in FINDINGS} == set(tables.KINDS)
+    assert {verdicts.kind_of(one) for one in FINDINGS} == set(verdicts.KINDS)
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_every_claim_is_of_a_kind_that_is_shown():
     ],
 )
 def test_what_a_claim_is_about(claim, kind):
-    assert tables.kind_of(finding_of(claim, [])) == kind
+    assert verdicts.kind_of(finding_of(claim, [])) == kind
 
 
 def test_all_that_is_left_open_is_told():
@@ -475,11 +475,12 @@ def examined_of(one, **changes):
 
 def test_images_that_stand_in_training_are_told_apart():
     one = record("shallow")
-    apart = tables.seen_and_others(one, examined_of(one), "PublicTest")
+    frame = tables.without_copies(study(one), examined_of(one))
     found = one.predictions["PublicTest"]
     right = found.predicted == found.labels
-    assert apart.seen.value == right[:2].mean()
-    assert apart.others.value == pytest.approx(right[2:].mean())
+    row = frame[frame["Split"] == "PublicTest"].iloc[0]
+    assert row["Those in Training"].startswith(tables.percent(right[:2].mean()))
+    assert row["Without those in Training"].startswith(tables.percent(right[2:].mean()))
 
 
 def test_a_run_on_other_images_is_not_told_apart():
