@@ -13,7 +13,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from ferutils.data import EMOTIONS, SPLITS
 from ferutils.records import Layer, Record
@@ -246,8 +246,10 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
         ax.grid(axis="x", color="#E5E5E5")
     axes[0].invert_yaxis()
     axes[0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0].xaxis.set_major_locator(MultipleLocator(0.1))
     axes[0].set_title("Accuracy")
     axes[1].set_title("Loss (nats)")
+    axes[1].xaxis.set_major_locator(MultipleLocator(0.5))
     axes[1].set_xlim(left=0)
     handles = [
         plt.Line2D([], [], marker="D", ls="", mfc="white", mec="black", label="the paper"),

@@ -19,11 +19,11 @@ from ferutils.records import HELD_OUT, Record
 from ferutils.verdicts import Finding
 
 SIGNS = {
-    Verdict.REPRODUCED: "✓ reproduced",
-    Verdict.NOT_REPRODUCED: "✗ not reproduced",
-    Verdict.UNDECIDED: "? undecided",
-    Verdict.REDUCED: "◐ reduced",
-    Verdict.NOT_TESTED: "– not tested",
+    Verdict.REPRODUCED: "✓\u00a0reproduced",
+    Verdict.NOT_REPRODUCED: "✗\u00a0not reproduced",
+    Verdict.UNDECIDED: "?\u00a0undecided",
+    Verdict.REDUCED: "◐\u00a0reduced",
+    Verdict.NOT_TESTED: "–\u00a0not tested",
 }
 
 

@@ -72,7 +72,7 @@ def test_no_text_breaks_a_table(text):
 def test_no_claims_words_break_a_table(text):
     claim = PAPER.claims[0].model_copy(update={"says": text})
     frame = tables.claims(PAPER, [Finding(claim, [35887.0], Verdict.REPRODUCED)])
-    assert cells(numbered(frame))[1][1:] == ["35,887", "1", "✓ reproduced"]
+    assert cells(numbered(frame))[1][1:] == ["35,887", "1", tables.SIGNS[Verdict.REPRODUCED]]
 
 
 ALL_TABLES = {
@@ -269,7 +269,7 @@ def test_table_3_has_the_papers_twelve_figures():
     frame = tables.table_3(PAPER, study())
     assert frame["Paper"].tolist() == [one.printed for one in tables.table_3_claims(PAPER)]
     assert set(frame["Ours"]) == {"–"}
-    assert set(frame["Verdict"]) == {"– not tested"}
+    assert set(frame["Verdict"]) == {tables.SIGNS[Verdict.NOT_TESTED]}
 
 
 def test_claimed_figures_come_from_the_paper_file():
@@ -309,8 +309,10 @@ def test_the_figures_for_drawing_are_those_of_the_table():
 def test_reduced_runs_are_marked_in_table_3_and_its_figure():
     found = study(record("deep", train_images=7178), record("shallow"))
     frame = tables.table_3(PAPER, found)
-    assert set(frame.loc[frame["Model"] == "deep", "Verdict"]) == {"◐ reduced"}
-    assert "◐ reduced" not in set(frame.loc[frame["Model"] == "shallow", "Verdict"])
+    assert set(frame.loc[frame["Model"] == "deep", "Verdict"]) == {tables.SIGNS[Verdict.REDUCED]}
+    assert tables.SIGNS[Verdict.REDUCED] not in set(
+        frame.loc[frame["Model"] == "shallow", "Verdict"]
+    )
     drawn = tables.claimed_and_measured(PAPER, found)
     assert drawn.loc[drawn["model"] == "deep", "reduced"].all()
     assert not drawn.loc[drawn["model"] != "deep", "reduced"].any()
@@ -366,7 +368,7 @@ def test_held_out_marks_a_reduced_model_and_leaves_out_a_missing_one():
 
 def test_every_verdict_has_a_sign_and_its_word():
     assert set(tables.SIGNS) == set(Verdict)
-    assert all(sign.endswith(f" {verdict}") for verdict, sign in tables.SIGNS.items())
+    assert all(sign.endswith(f"\u00a0{verdict}") for verdict, sign in tables.SIGNS.items())
 
 
 def test_claims_are_told_in_the_papers_words_with_their_place():
