@@ -18,6 +18,7 @@ NOTEBOOKS = [
     "comparison",
     "claims",
     "disagreements",
+    "runs",
 ]
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
 RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))

@@ -326,6 +326,27 @@ def classes(counts: dict[str, list[int]]) -> pd.DataFrame:
     return shown.reset_index(names="Emotion")
 
 
+def study_runs(entries: Sequence[study.Entry], every: Sequence[Record]) -> pd.DataFrame:
+    """Every run of the study, with its scores and cost where it has been recorded."""
+    rows = []
+    for entry in entries:
+        done = {record.recipe: record for record in study.recorded(entry, every)}
+        for recipe in entry.recipes:
+            rows.append({"Run": f"`{recipe.command()}`"} | _outcome(done.get(recipe)))
+    return pd.DataFrame(rows)
+
+
+def _outcome(record: Record | None) -> dict[str, str]:
+    if record is None:
+        return dict.fromkeys(("Validation accuracy", "Test accuracy", "Minutes", "Device"), "open")
+    return {
+        "Validation accuracy": percent(verdicts.score(record, "validation_accuracy")),
+        "Test accuracy": percent(verdicts.score(record, "test_accuracy")),
+        "Minutes": f"{record.run.cost.wall_seconds / 60:.1f}",
+        "Device": f"{record.run.environment.device}, {record.run.environment.backend}",
+    }
+
+
 def copies(found: Examination) -> pd.DataFrame:
     """Copies and blank pictures of each split."""
     return pd.DataFrame(

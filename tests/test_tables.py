@@ -13,6 +13,7 @@ from synthetic import DRAWN, OTHER_COPY, PAPER, answers, cells, layers, parsed, 
 from ferutils import data, metrics, paper, paths, provenance, recipes, tables, verdicts
 from ferutils.examination import Examination
 from ferutils.paper import Verdict
+from ferutils.study import Entry
 from ferutils.verdicts import Finding
 
 WHOLE = study(*(record(model, seed=seed) for model in recipes.PAPER for seed in (0, 1)))
@@ -490,3 +491,10 @@ def test_a_run_on_other_images_is_not_told_apart():
     other = examined_of(one, fingerprints={"Training": "0"})
     assert tables.examinable(study(one), other) == []
     assert tables.examinable(study(one), examined_of(one)) == [one]
+
+
+def test_every_run_of_the_study_is_listed_and_open_ones_say_so():
+    entry = Entry(part="printed", model="shallow", seeds=[0, 1])
+    frame = tables.study_runs([entry], [record("shallow")])
+    assert [command.count("-p seed 1") for command in frame["Run"]] == [0, 1]
+    assert (frame["Test accuracy"] == "open").tolist() == [False, True]
