@@ -1,4 +1,4 @@
-"""The three networks of the paper, layer by layer, and what comes before: rescaling, augmentation.
+"""The networks of the paper, layer by layer, and what comes before: rescaling, augmentation.
 
 Reads a recipe; returns Keras models. Backend-neutral: Keras layers alone.
 """
@@ -119,17 +119,103 @@ def deep(recipe: Recipe) -> keras.Sequential:
 
 
 def _normalised_convolution(filters: int, kernel: int, number: int) -> list[layers.Layer]:
-    """A padded convolution with ReLU and its batch normalisation, numbered as in Figure 8."""
+    """A padded convolution with ReLU and its batch normalisation, numbered as Figure 8 does."""
     return [
         layers.Conv2D(filters, kernel, padding="same", activation="relu", name=f"conv2d_{number}"),
         layers.BatchNormalization(name=f"batch_normalization_{number + 1}"),
     ]
 
 
+def shallow_text(recipe: Recipe) -> keras.Sequential:
+    """The shallow network as the paper's text has it: two convolutions, the second with a pool.
+
+    Input float (n, 48, 48, 1) in [0, 1]; output logits float (n, 7).
+
+    Left open by the text: padding (none, as in the printed network) and "Did the same for the next
+    layer as well", which is not followed, because the sentence before it counts two convolutions.
+
+    Source: section 2.2, paragraph 1 of the paper.
+    """
+    return keras.Sequential(
+        [
+            keras.Input(INPUT_SHAPE),
+            layers.Conv2D(32, 3, activation="relu", name="conv2d"),
+            layers.Conv2D(128, 3, activation="relu", name="conv2d_1"),
+            layers.MaxPooling2D(2, name="max_pooling2d"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(recipe.hidden_neurons, activation="relu", name="dense"),
+            layers.Dense(len(EMOTIONS), name="dense_1"),
+        ],
+        name="shallow_text",
+    )
+
+
+def improved_text(recipe: Recipe) -> keras.Sequential:
+    """The improved network as the paper's text has it: dropout after each convolution.
+
+    Input float (n, 48, 48, 1) in [0, 1]; output logits float (n, 7).
+
+    Left open by the text: the dropout rate, and the padding (none).
+
+    Source: section 2.2, paragraph 1 of the paper.
+    """
+    return keras.Sequential(
+        [
+            keras.Input(INPUT_SHAPE),
+            layers.Conv2D(32, 3, activation="relu", name="conv2d"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout"),
+            layers.Conv2D(128, 3, activation="relu", name="conv2d_1"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout_1"),
+            layers.MaxPooling2D(2, name="max_pooling2d"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(recipe.hidden_neurons, activation="relu", name="dense"),
+            layers.Dense(len(EMOTIONS), name="dense_1"),
+        ],
+        name="improved_text",
+    )
+
+
+def deep_text(recipe: Recipe) -> keras.Sequential:
+    """The deep network as the paper's text has it: four convolutions, all 3 x 3.
+
+    Input float (n, 48, 48, 1) in [0, 1]; output logits float (n, 7).
+
+    Left open by the text: the order of what follows a convolution, the dropout rates, and the
+    padding (all as in the printed network).
+
+    Source: section 2.2, paragraph 2 of the paper.
+    """
+    return keras.Sequential(
+        [
+            keras.Input(INPUT_SHAPE),
+            *_normalised_convolution(64, 3, 0),
+            layers.MaxPooling2D(2, name="max_pooling2d"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout"),
+            *_normalised_convolution(128, 3, 1),
+            layers.MaxPooling2D(2, name="max_pooling2d_1"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout_1"),
+            *_normalised_convolution(512, 3, 2),
+            layers.MaxPooling2D(2, name="max_pooling2d_2"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout_2"),
+            *_normalised_convolution(512, 3, 3),
+            layers.MaxPooling2D(2, name="max_pooling2d_3"),
+            layers.Dropout(recipe.dropout_convolution, name="dropout_3"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(recipe.hidden_neurons, activation="relu", name="dense"),
+            layers.Dropout(recipe.dropout_dense, name="dropout_4"),
+            layers.Dense(len(EMOTIONS), name="dense_1"),
+        ],
+        name="deep_text",
+    )
+
+
 MODELS: dict[str, Callable[[Recipe], keras.Sequential]] = {
     "shallow": shallow,
     "improved": improved,
     "deep": deep,
+    "shallow_text": shallow_text,
+    "improved_text": improved_text,
+    "deep_text": deep_text,
 }
 
 

@@ -26,6 +26,9 @@ DROPOUT = {
     "shallow": {"dropout_convolution": 0.0, "dropout_dense": 0.0},
     "improved": {"dropout_convolution": 0.25, "dropout_dense": 0.5},
     "deep": {"dropout_convolution": 0.25, "dropout_dense": 0.5},
+    "shallow_text": {"dropout_convolution": 0.0, "dropout_dense": 0.0},
+    "improved_text": {"dropout_convolution": 0.25, "dropout_dense": 0.0},
+    "deep_text": {"dropout_convolution": 0.25, "dropout_dense": 0.5},
 }
 # Drawn faces show the whole machine move within a minute on two cores, hence the small numbers.
 DRAWN = {
@@ -53,8 +56,8 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    model: Literal["shallow", "improved", "deep"] = Field(
-        description="network: shallow, improved or deep"
+    model: Literal["shallow", "improved", "deep", "shallow_text", "improved_text", "deep_text"] = (
+        Field(description="network: shallow, improved or deep; with _text as the text has it")
     )
     dataset: Literal["fer2013", "drawn"] = Field(
         "fer2013", description="fer2013, or drawn: the embedded stand-in that needs no download"
@@ -107,40 +110,53 @@ class Recipe(BaseModel):
     @classmethod
     def _fill(cls, given: dict[str, Any]) -> dict[str, Any]:
         model = given.get("model")
-        if not isinstance(model, str) or model not in PAPER:
+        if not isinstance(model, str) or model not in DROPOUT:
             return given  # the field's own check names the models there are
-        defaults = PAPER[model] | DROPOUT[model]
+        printed = model.removesuffix("_text")
+        defaults = PAPER[printed] | DROPOUT[model]
         if given.get("dataset") == "drawn":
-            defaults |= DRAWN[model]
+            defaults |= DRAWN[printed]
         defaults |= GENERATOR if given.get("augmentation") == "generator" else NO_AUGMENTATION
         return defaults | {name: value for name, value in given.items() if value is not None}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
-        if self.model == "shallow" and (self.dropout_convolution or self.dropout_dense):
-            raise ValueError("no dropout for the shallow model, which has no such layer")
+        absent = [name for name, rate in DROPOUT[self.model].items() if rate == 0]
+        if any(getattr(self, name) for name in absent):
+            raise ValueError(
+                f"no {' or '.join(absent)} for the {self.model} model, which has no such layer"
+            )
         if self.augmentation == "none" and any(getattr(self, name) for name in NO_AUGMENTATION):
             raise ValueError(f"augmentation = generator where {', '.join(GENERATOR)} are given")
         return self
 
     def differing(self) -> dict[str, Any]:
-        """The fields whose value is not the one that an absent parameter would get."""
+        """The fields whose value is not the one that the notebook of the model would give."""
         default = Recipe(model=self.model, dataset=self.dataset, augmentation=self.augmentation)
         mine, other = self.model_dump(), default.model_dump()
-        ways = {"dataset": self.dataset != "fer2013", "augmentation": self.augmentation != "none"}
+        ways = {
+            "model": self.model != self.printed_model,
+            "dataset": self.dataset != "fer2013",
+            "augmentation": self.augmentation != "none",
+        }
         return {name: mine[name] for name in mine if ways.get(name, mine[name] != other[name])}
+
+    @property
+    def printed_model(self) -> str:
+        """The model of the paper that this is a reading of: shallow, improved or deep."""
+        return self.model.removesuffix("_text")
 
     @property
     def reduced(self) -> bool:
         """Whether this training was smaller than the paper's: fewer epochs or fewer images."""
         fewer_images = self.train_images is not None or self.evaluation_images is not None
-        return fewer_images or self.epochs < PAPER[self.model]["epochs"]
+        return fewer_images or self.epochs < PAPER[self.printed_model]["epochs"]
 
     def command(self) -> str:
         """The papermill command that repeats this training."""
         options = [f"-p {name} {value}" for name, value in self.differing().items()]
         start = "papermill" if self.dataset == "drawn" else "FER2013=PATH papermill"
-        notebook = f"notebooks/{self.model}.ipynb"
+        notebook = f"notebooks/{self.printed_model}.ipynb"
         return " ".join([start, "--log-output", notebook, "out.ipynb", *options])
 
 

@@ -88,10 +88,11 @@ def recorded(entry: Entry, every: list[Record]) -> list[Record]:
 
 def shown(part: str = "printed") -> Study:
     """The records that the report shows of one part of the study."""
-    every, by_model = records.read_all(), {model: [] for model in PAPER}
+    every = records.read_all()
+    by_model = {model: [] for model in PAPER} if part == "printed" else {}
     for entry in load():
         model = entry.recipes[0].model
-        if entry.part == part and not by_model[model]:
+        if entry.part == part and not by_model.get(model):
             by_model[model] = recorded(entry, every)
     return Study(by_model)
 

@@ -67,7 +67,7 @@ def quantity(value: float, unit: str) -> str:
 
 def layers(record: Record, paper: Paper) -> pd.DataFrame:
     """The layer table of a run beside the paper's printed one, and the totals."""
-    same = verdicts.same_rows(paper, record.recipe.model, record)
+    same = verdicts.same_rows(paper, record.recipe.printed_model, record)
     rows = [
         {
             "Layer": f"`{layer.name}`",
@@ -82,7 +82,7 @@ def layers(record: Record, paper: Paper) -> pd.DataFrame:
 
 
 def _totals(record: Record, paper: Paper) -> list[dict[str, str]]:
-    printed = paper.layer_tables[record.recipe.model].totals
+    printed = paper.layer_tables[record.recipe.printed_model].totals
     total = sum(layer.parameters for layer in record.run.layers)
     trainable = sum(layer.trainable_parameters for layer in record.run.layers)
     ours = {
@@ -104,7 +104,7 @@ def _totals(record: Record, paper: Paper) -> list[dict[str, str]]:
 
 def hyperparameters(record: Record, paper: Paper) -> pd.DataFrame:
     """What the paper prints of its hyper-parameters beside what this run was given."""
-    model, recipe = record.recipe.model, record.recipe
+    model, recipe = record.recipe.printed_model, record.recipe
     rows = [
         {"Hyper-parameter": "Learning rate", "Paper": _printed(paper, model, "learning_rate"),
          "This run": f"{recipe.learning_rate:g}"},
@@ -399,7 +399,7 @@ def printed_scores(paper: Paper, record: Record) -> dict[str, float]:
 
     Empty for a run on drawn faces, which has nothing to do with them.
     """
-    model = record.recipe.model if record.run.dataset.name == "fer2013" else None
+    model = record.recipe.printed_model if record.run.dataset.name == "fer2013" else None
     claims = [[*claim.quantity.split("."), claim.value] for claim in table_3_claims(paper)]
     return {measure: value for subject, measure, value in claims if subject == model}
 
@@ -409,7 +409,7 @@ def final_figures(paper: Paper, seeds: Sequence[Record]) -> pd.DataFrame:
     rows = []
     for claim in table_3_claims(paper):
         model, measure = claim.quantity.split(".")
-        if model != seeds[0].recipe.model:
+        if model != seeds[0].recipe.printed_model:
             continue
         values = [verdicts.score(record, measure) for record in seeds]
         rows.append(

@@ -187,7 +187,7 @@ def test_every_field_has_an_impossible_value():
 
 
 def test_the_refusal_says_what_is_possible():
-    with pytest.raises(ValueError, match=r"'shallow', 'improved' or 'deep'.*-p model VALUE"):
+    with pytest.raises(ValueError, match=r"'shallow', 'improved', 'deep', .*-p model VALUE"):
         recipes.make(model="vgg")
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         recipes.make(model="deep", epochs=0)
@@ -394,3 +394,14 @@ def test_a_notebooks_defaults_make_the_papers_recipe(model):
 @pytest.mark.parametrize("name", recipes.Recipe.model_fields)
 def test_a_type_name_is_the_type_of_the_values(name):
     assert type(OTHER[name]).__name__ == recipes.type_name(name)
+
+
+@pytest.mark.parametrize("model", ["shallow_text", "improved_text", "deep_text"])
+def test_the_texts_networks_have_the_printed_ones_settings_and_notebook(model):
+    recipe = recipes.make(model=model)
+    printed = recipes.make(model=recipe.printed_model)
+    assert (recipe.learning_rate, recipe.epochs) == (printed.learning_rate, printed.epochs)
+    assert f"notebooks/{printed.model}.ipynb out.ipynb -p model {model}" in recipe.command()
+    assert not recipe.reduced
+    with pytest.raises(ValueError, match="no dropout_dense for the improved_text model"):
+        recipes.make(model="improved_text", dropout_dense=0.5)
