@@ -15,7 +15,7 @@ PYTHON ?= python3
 UV = 0.13.9
 BIN = .venv/bin
 READY = .venv/.ready
-SNAKEMAKE = $(BIN)/python -m snakemake --cores $(or $(CORES),2) --resources training=1 --quiet rules
+SNAKEMAKE = $(BIN)/python -m snakemake --cores $(or $(CORES),2) --resources training=1 --quiet=rules
 export FER2013
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 

@@ -28,7 +28,7 @@ CHROMIUM = next(
 
 
 def snakemake(*arguments):
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "rules", *arguments]
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet=rules", *arguments]
     return subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True)
 
 
