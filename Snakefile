@@ -58,9 +58,12 @@ rule html:
         settings=["_config.yml", "book/_toc.yml", "book/references.bib"],
     output:
         "_build/html/index.html",
+    log:
+        "_build/book.log",
     shell:
+        # -W --keep-going -n: a failed page, a broken reference or any other warning fails the build.
         "{JUPYTER_BOOK} build book --config _config.yml --path-output ."
-        " -W --keep-going -n"
+        " -W --keep-going -n > {log} 2>&1 || {{ cat {log}; exit 1; }}"
 
 
 rule page:

@@ -246,7 +246,7 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
         ax.grid(axis="x", color="#E5E5E5")
     axes[0].invert_yaxis()
     axes[0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes[0].xaxis.set_major_locator(MultipleLocator(0.1))
+    axes[0].xaxis.set_major_locator(MultipleLocator(0.2))
     axes[0].set_title("Accuracy")
     axes[1].set_title("Loss (nats)")
     axes[1].xaxis.set_major_locator(MultipleLocator(0.5))

@@ -102,9 +102,10 @@ def learned_by_heart(found: Study, examined: Examination, split: str = "PrivateT
     networks = []
     for record in tables.examinable(found, examined):
         apart = metrics.apart(record.predictions[split], places)
+        those, others = (tables.percent(one.value) for one in apart)
         networks.append(
-            f"the {record.recipe.model} network gets {tables.percent(apart.those.value)} of these "
-            f"right and {tables.percent(apart.others.value)} of the others"
+            f"the {tables.network(record)} network gets {those} of these right and {others} of the "
+            "others"
         )
     return Markdown(
         f"Of the {examined.images[split]:,} images of {split}, {len(places):,} stand in Training "

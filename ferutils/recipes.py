@@ -152,12 +152,15 @@ class Recipe(BaseModel):
         fewer_images = self.train_images is not None or self.evaluation_images is not None
         return fewer_images or self.epochs < PAPER[self.printed_model]["epochs"]
 
+    def options(self) -> str:
+        """The papermill options by which this recipe differs from its notebook's defaults."""
+        return " ".join(f"-p {name} {value}" for name, value in self.differing().items())
+
     def command(self) -> str:
         """The papermill command that repeats this training."""
-        options = [f"-p {name} {value}" for name, value in self.differing().items()]
         start = "papermill" if self.dataset == "drawn" else "FER2013=PATH papermill"
         notebook = f"notebooks/{self.printed_model}.ipynb"
-        return " ".join([start, "--log-output", notebook, "out.ipynb", *options])
+        return f"{start} --log-output {notebook} out.ipynb {self.options()}".rstrip()
 
 
 def type_name(parameter: str) -> str:

@@ -332,18 +332,20 @@ def study_runs(entries: Sequence[study.Entry], every: Sequence[Record]) -> pd.Da
     for entry in entries:
         done = {record.recipe: record for record in study.recorded(entry, every)}
         for recipe in entry.recipes:
-            rows.append({"Run": f"`{recipe.command()}`"} | _outcome(done.get(recipe)))
+            options = recipe.options()
+            named = {"Model": recipe.printed_model, "Options": f"`{options}`" if options else ""}
+            rows.append(named | _outcome(done.get(recipe)))
     return pd.DataFrame(rows)
 
 
 def _outcome(record: Record | None) -> dict[str, str]:
     if record is None:
-        return dict.fromkeys(("Validation accuracy", "Test accuracy", "Minutes", "Device"), "open")
+        return dict.fromkeys(("Validation accuracy", "Test accuracy", "Minutes", "Run"), "open")
     return {
         "Validation accuracy": percent(verdicts.score(record, "validation_accuracy")),
         "Test accuracy": percent(verdicts.score(record, "test_accuracy")),
         "Minutes": f"{record.run.cost.wall_seconds / 60:.1f}",
-        "Device": f"{record.run.environment.device}, {record.run.environment.backend}",
+        "Run": f"`{record.run.id}`",
     }
 
 
@@ -370,7 +372,7 @@ def without_copies(found: study.Study, examined: Examination) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Network": f"{_network(record)}, seed {record.recipe.seed}",
+                "Network": f"{network(record)}, seed {record.recipe.seed}",
                 "Split": split,
                 "All images": with_interval(metrics.accuracy(record.predictions[split])),
                 "Without those in Training": with_interval(apart.others),
@@ -456,7 +458,7 @@ def paired(found: study.Study, split: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Networks": f"{_network(one)} and {_network(other)}",
+                "Networks": f"{network(one)} and {network(other)}",
                 "Seed": str(one.recipe.seed),
                 "Only the first is right": f"{test.first_alone:,} images",
                 "Only the second": f"{test.second_alone:,} images",
@@ -467,7 +469,8 @@ def paired(found: study.Study, split: str) -> pd.DataFrame:
     )
 
 
-def _network(record: Record) -> str:
+def network(record: Record) -> str:
+    """The model of a run, with the word where the run was smaller than the paper's."""
     return record.recipe.model + (" (reduced)" if record.recipe.reduced else "")
 
 
