@@ -267,6 +267,7 @@ def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
         [
             {
                 "Paper": _in_its_place(finding.claim),
+                "Printed": getattr(finding.claim, "printed", ""),
                 "Measured": measured(finding),
                 "Runs": str(len(finding.measured)) if finding.measured else "–",
                 "Verdict": SIGNS[finding.verdict],

@@ -73,7 +73,7 @@ def test_no_text_breaks_a_table(text):
 def test_no_claims_words_break_a_table(text):
     claim = PAPER.claims[0].model_copy(update={"says": text})
     frame = tables.claims(PAPER, [Finding(claim, [35887.0], Verdict.REPRODUCED)])
-    assert cells(numbered(frame))[1][1:] == ["35,887", "1", tables.SIGNS[Verdict.REPRODUCED]]
+    assert cells(numbered(frame))[1][2:] == ["35,887", "1", tables.SIGNS[Verdict.REPRODUCED]]
 
 
 ALL_TABLES = {
