@@ -9,17 +9,7 @@ from pathlib import Path
 
 from ferutils import paths, recipes, runs, study
 
-NOTEBOOKS = [
-    "introduction",
-    "dataset",
-    "shallow",
-    "improved",
-    "deep",
-    "comparison",
-    "claims",
-    "disagreements",
-    "runs",
-]
+NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
 RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))
 STUDY = {
