@@ -17,6 +17,8 @@ STUDY = {
     for entry in study.load()
     for recipe in entry.recipes
 }
+# A record is a source like any other: it is never made again, whatever has changed since.
+OPEN = [run for run in STUDY if not (paths.RECORDED_RUNS / run / "run.json").is_file()]
 PYTHON = shlex.quote(sys.executable)
 JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
 PAPERMILL = f"{PYTHON} -m papermill --no-progress-bar -k python3"
@@ -34,6 +36,7 @@ def page_options(wildcards):
 
 wildcard_constraints:
     page="|".join(NOTEBOOKS),
+    run="|".join(OPEN) or "none",
 
 
 rule book:
@@ -78,10 +81,10 @@ rule page:
 
 rule study:
     input:
-        expand("book/runs/{run}/run.json", run=STUDY),
+        expand("book/runs/{run}/run.json", run=OPEN),
 
 
-# Trains one run of the study. A record depends on nothing that changes: it is never made again.
+# Trains one open run of the study.
 rule record:
     output:
         "book/runs/{run}/run.json",

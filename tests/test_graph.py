@@ -33,7 +33,7 @@ def made(tmp_path_factory):
     index = folder / "_build" / "html" / "index.html"
     index.parent.mkdir(parents=True)
     index.write_text("")
-    planned(folder, "--touch", "book", dry=False)
+    snakemake(folder, "--touch", "book")
     assert planned(folder, "book") == {}
     return folder
 
@@ -44,17 +44,21 @@ def checkout(made, tmp_path):
     return shutil.copytree(made, tmp_path / "checkout")
 
 
-def planned(folder, *arguments, dry=True):
-    """How many jobs of each rule Snakemake would run."""
-    options = ["--dry-run"] if dry else []
-    # Another worker's FER2013 must not change what this test sees.
+def snakemake(folder, *arguments):
+    """What Snakemake prints; run so that it sees the copy's package, and no dataset."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "FER2013": ""}
     run = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "1", *options, *arguments],
+        [sys.executable, "-m", "snakemake", "--cores", "1", *arguments],
         cwd=folder, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
-    stats = re.search(r"Job stats:\n.*?\ntotal", run.stdout + run.stderr, re.DOTALL)
+    return run.stdout + run.stderr
+
+
+def planned(folder, *targets):
+    """How many jobs of each rule Snakemake would run."""
+    printed = snakemake(folder, "--dry-run", *targets)
+    stats = re.search(r"Job stats:\n.*?\ntotal", printed, re.DOTALL)
     rows = re.findall(r"^(html|page|record) +(\d+)", stats[0] if stats else "", re.MULTILINE)
     return {rule: int(count) for rule, count in rows}
 
@@ -84,3 +88,12 @@ def test_a_new_seed_trains_one_run(checkout):
     before = planned(checkout, "study").get("record", 0)
     change(checkout / "book" / "study.yml", "seeds: [0,", "seeds: [99, 0,")
     assert planned(checkout, "study") == {"record": before + 1}
+
+
+def test_a_record_is_never_made_again(checkout):
+    recorded = {path.parent.name for path in (checkout / "book" / "runs").glob("*/run.json")}
+    change(checkout / "Snakefile", '" --log-output', '"  --log-output')
+    change(checkout / "ferutils" / "training.py")
+    printed = snakemake(checkout, "--dry-run", "book", "study")
+    wanted = set(re.findall(r"output: book/runs/([\w-]+)/run.json", printed))
+    assert wanted and not wanted & recorded
