@@ -262,8 +262,11 @@ def measured(finding: Finding) -> str:
 
 
 def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
-    """Claims in the paper's words with what was measured and the verdict."""
-    return pd.DataFrame(
+    """Claims in the paper's words with what was measured and the verdict.
+
+    The column of printed numbers is left out where all claims are statements.
+    """
+    frame = pd.DataFrame(
         [
             {
                 "Paper": _in_its_place(finding.claim),
@@ -275,6 +278,7 @@ def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
             for finding in found
         ]
     )
+    return frame if frame["Printed"].any() else frame.drop(columns="Printed")
 
 
 def _in_its_place(claim: NumberClaim | StatementClaim) -> str:
