@@ -49,6 +49,7 @@ rule html:
         pages=expand("book/pages/{page}.ipynb", page=NOTEBOOKS),
         prose=sorted(map(str, paths.BOOK.relative_to(paths.ROOT).glob("*.md"))),
         settings=["_config.yml", "book/_toc.yml", "book/references.bib"],
+        theme=["book/_static/report.css", "book/_extensions/offline.py"],
     output:
         "_build/html/index.html",
     log:
