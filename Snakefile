@@ -24,14 +24,9 @@ JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
 PAPERMILL = f"{PYTHON} -m papermill --no-progress-bar -k python3"
 
 
-def options(parameters):
-    """Papermill's options for notebook parameters."""
-    return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in parameters.items())
-
-
 def page_options(wildcards):
     """A model's page shows the run of the study that has been recorded."""
-    return options(study.page_parameters(wildcards.page)) if wildcards.page in recipes.PAPER else ""
+    return study.page_options(wildcards.page) if wildcards.page in recipes.PAPER else ""
 
 
 wildcard_constraints:
@@ -92,8 +87,8 @@ rule record:
     log:
         "_build/executed/{run}.ipynb",
     params:
-        notebook=lambda wildcards: f"notebooks/{STUDY[wildcards.run].model}.ipynb",
-        options=lambda wildcards: options(STUDY[wildcards.run].differing()),
+        notebook=lambda wildcards: f"notebooks/{STUDY[wildcards.run].printed_model}.ipynb",
+        options=lambda wildcards: STUDY[wildcards.run].options(),
     resources:
         training=1,
     shell:

@@ -132,10 +132,11 @@ class Recipe(BaseModel):
 
     def differing(self) -> dict[str, Any]:
         """The fields whose value is not the one that the notebook of the model would give."""
-        default = Recipe(model=self.model, dataset=self.dataset, augmentation=self.augmentation)
+        default = Recipe(
+            model=self.printed_model, dataset=self.dataset, augmentation=self.augmentation
+        )
         mine, other = self.model_dump(), default.model_dump()
         ways = {
-            "model": self.model != self.printed_model,
             "dataset": self.dataset != "fer2013",
             "augmentation": self.augmentation != "none",
         }
@@ -161,13 +162,6 @@ class Recipe(BaseModel):
         start = "papermill" if self.dataset == "drawn" else "FER2013=PATH papermill"
         notebook = f"notebooks/{self.printed_model}.ipynb"
         return f"{start} --log-output {notebook} out.ipynb {self.options()}".rstrip()
-
-
-def type_name(parameter: str) -> str:
-    """The Python type of a parameter's values, None apart, as papermill's help shows it."""
-    kinds = {"integer": "int", "number": "float", "boolean": "bool", "string": "str"}
-    schema = Recipe.model_json_schema()["properties"][parameter]
-    return kinds[schema.get("type") or schema["anyOf"][0]["type"]]
 
 
 def run_id(recipe: Recipe, fingerprints: Mapping[str, str]) -> str:

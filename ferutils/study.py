@@ -6,7 +6,7 @@ Reads book/study.yml and run records; writes nothing.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -108,7 +108,7 @@ def counts() -> dict[str, list[int]]:
     return runs[0].run.dataset.counts
 
 
-def page_parameters(model: str) -> dict[str, Any]:
-    """The notebook parameters of the run that a model's page shows."""
+def page_options(model: str) -> str:
+    """The papermill options of the run that a model's page shows."""
     record = shown().record(model)
-    return record.recipe.differing() if record else {}
+    return record.recipe.options() if record else ""

@@ -40,8 +40,7 @@ def numbered(frame: pd.DataFrame, name: str, caption: str) -> Markdown:
 
 
 def pipes(frame: pd.DataFrame) -> list[str]:
-    """A frame as the lines of a Markdown table; a bar in a cell is escaped."""
-    """A frame as the lines of a Markdown table, its index left out."""
+    """A frame as the lines of a Markdown table: its index left out, a bar in a cell escaped."""
     rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
     return ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
 
@@ -147,22 +146,6 @@ def performance(record: Record) -> pd.DataFrame:
                 "Always “happy”": percent(metrics.majority(found).value),
             }
         )
-    return pd.DataFrame(rows)
-
-
-def recalls(record: Record) -> pd.DataFrame:
-    """Recall per emotion with 95 % interval on both held-out splits."""
-    found = {split: metrics.recall(record.predictions[split]) for split in HELD_OUT}
-    rows = []
-    for emotion in EMOTIONS:
-        row = {"Emotion": emotion}
-        for split, frame in found.items():
-            one = frame.loc[emotion]
-            row[f"{split}, images"] = f"{int(one['images']):,}"
-            row[f"{split}, recall (95 % interval)"] = with_interval(
-                metrics.Interval(one["value"], one["low"], one["high"])
-            )
-        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -433,13 +416,13 @@ def final_figures(paper: Paper, seeds: Sequence[Record]) -> pd.DataFrame:
 def held_out(found: study.Study) -> pd.DataFrame:
     """Accuracy of every model on both held-out splits: the mean over seeds, or one run's."""
     rows = []
-    for model, records in found.by_model.items():
+    for records in found.by_model.values():
         for split in HELD_OUT if records else ():
             scores = [metrics.accuracy(record.predictions[split]).value for record in records]
             macro = [metrics.macro_f1(record.predictions[split]) for record in records]
             rows.append(
                 {
-                    "Model": model + (" (reduced)" if found.reduced(model) else ""),
+                    "Model": network(records[0]),
                     "Split": split,
                     "Accuracy": _spread(scores, percent),
                     "Macro-F1": _spread(macro, lambda value: f"{value:.3f}"),

@@ -97,3 +97,10 @@ def test_a_record_is_never_made_again(checkout):
     printed = snakemake(checkout, "--dry-run", "book", "study")
     wanted = set(re.findall(r"output: book/runs/([\w-]+)/run.json", printed))
     assert wanted and not wanted & recorded
+
+
+def test_every_open_run_has_a_notebook(checkout):
+    printed = snakemake(checkout, "--dry-run", "--printshellcmds", "study")
+    notebooks = re.findall(r"--log-output (\S+)", printed)
+    assert len(notebooks) == planned(checkout, "study")["record"]
+    assert all((checkout / notebook).is_file() for notebook in notebooks)

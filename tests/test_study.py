@@ -143,13 +143,13 @@ def test_a_study_is_reduced_where_one_run_is(runs, monkeypatch):
 
 def test_the_page_of_a_model_shows_its_first_recorded_run(runs, monkeypatch):
     entries(monkeypatch, WHOLE, PART)
-    assert study.page_parameters("deep") == {}
+    assert study.page_options("deep") == ""
     write(runs, model="deep", train_images=7178)
-    assert study.page_parameters("deep") == {"train_images": 7178}
+    assert study.page_options("deep") == "-p train_images 7178"
     write(runs, model="deep", seed=1)
-    assert study.page_parameters("deep") == {"seed": 1}
+    assert study.page_options("deep") == "-p seed 1"
     write(runs, model="deep", seed=0)
-    assert study.page_parameters("deep") == {}
+    assert study.page_options("deep") == ""
 
 
 def test_the_counts_are_those_that_the_runs_saw(runs, monkeypatch):

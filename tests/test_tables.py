@@ -80,7 +80,6 @@ ALL_TABLES = {
     "layers": lambda: tables.layers(record("deep"), PAPER),
     "hyperparameters": lambda: tables.hyperparameters(record("deep"), PAPER),
     "performance": lambda: tables.performance(record()),
-    "recalls": lambda: tables.recalls(record()),
     "origin": lambda: tables.origin(record()),
     "table_3": lambda: tables.table_3(PAPER, WHOLE),
     "claims": lambda: tables.claims(PAPER, FINDINGS),
@@ -212,15 +211,6 @@ def test_performance_is_that_of_the_predictions():
     assert row["Accuracy (95 % interval)"] == tables.with_interval(metrics.share(3, 4))
     assert plain(row["Always “happy”"]) == "50.0 %"
     assert row["Loss (nats)"] == f"{metrics.loss(answered['PublicTest']):.3f}"
-
-
-def test_recalls_have_a_row_per_emotion_with_its_images():
-    frame = tables.recalls(record(answered={"PublicTest": answers([0, 1, 1], [0, 0, 1])}))
-    assert tuple(frame["Emotion"]) == data.EMOTIONS
-    column = "PublicTest, recall (95 % interval)"
-    assert frame["PublicTest, images"].tolist() == ["1", "2", *["0"] * 5]
-    assert frame[column].iloc[1] == tables.with_interval(metrics.share(1, 2))
-    assert plain(frame[column].iloc[2]) == "– (0.0–100.0)"
 
 
 def origin_of(one):
