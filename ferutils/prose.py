@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
-from ferutils import metrics, provenance, tables
+from ferutils import comparison_tables, metrics, provenance, tables
 from ferutils.data import Dataset
 from ferutils.examination import Examination
 from ferutils.paper import RULE, Paper, Verdict
@@ -100,7 +100,7 @@ def learned_by_heart(found: Study, examined: Examination, split: str = "PrivateT
     """What the test images that stand in Training do to the accuracies."""
     places = examined.in_training[split]
     networks = []
-    for record in tables.examinable(found, examined):
+    for record in comparison_tables.examinable(found, examined):
         apart = metrics.apart(record.predictions[split], places)
         those, others = (tables.percent(one.value) for one in apart)
         networks.append(

@@ -6,14 +6,12 @@ Reads what it is given; writes nothing. Frames hold text ready to print.
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import combinations
 
 import pandas as pd
 from IPython.display import Markdown
 
 from ferutils import metrics, provenance, study, verdicts
-from ferutils.data import EMOTIONS, FER2013, SPLITS
-from ferutils.examination import Examination
+from ferutils.data import SPLITS
 from ferutils.paper import NumberClaim, Paper, StatementClaim, Verdict, interval
 from ferutils.records import HELD_OUT, Record
 from ferutils.verdicts import Finding
@@ -290,30 +288,6 @@ def left_open(paper: Paper) -> pd.DataFrame:
     )
 
 
-def splits(counts: dict[str, list[int]], paper: Paper) -> pd.DataFrame:
-    """Images per split beside the paper's words and the published counts."""
-    words = ("dataset-training-images", "dataset-validation-images", "dataset-test-images")
-    return pd.DataFrame(
-        [
-            {
-                "Split": split,
-                "The paper's words": paper.claim(claim).printed,
-                "Published": f"{sum(FER2013[split]['counts']):,}",
-                "Counted": f"{sum(counts[split]):,}",
-            }
-            for split, claim in zip(SPLITS, words, strict=True)
-        ]
-    )
-
-
-def classes(counts: dict[str, list[int]]) -> pd.DataFrame:
-    """Images per emotion and split."""
-    frame = pd.DataFrame(counts, index=EMOTIONS)
-    share = frame.sum(axis=1) / frame.to_numpy().sum()
-    shown = frame.map(lambda count: f"{count:,}").assign(Share=share.map(percent))
-    return shown.reset_index(names="Emotion")
-
-
 def study_runs(entries: Sequence[study.Entry], every: Sequence[Record]) -> pd.DataFrame:
     """Every run of the study, with its scores and cost where it has been recorded."""
     rows = []
@@ -335,53 +309,6 @@ def _outcome(record: Record | None) -> dict[str, str]:
         "Minutes": f"{record.run.cost.wall_seconds / 60:.1f}",
         "Run": f"`{record.run.id}`",
     }
-
-
-def copies(found: Examination) -> pd.DataFrame:
-    """Copies and blank pictures of each split."""
-    return pd.DataFrame(
-        [
-            {
-                "Split": split,
-                "Images": f"{found.images[split]:,}",
-                "Copies of an earlier one": f"{found.copies_within[split]:,}",
-                "Stand in Training too": f"{len(found.in_training[split]):,}"
-                if split in found.in_training
-                else "–",
-                "Blank": f"{len(found.blank[split]):,}",
-            }
-            for split in SPLITS
-        ]
-    )
-
-
-def without_copies(found: study.Study, examined: Examination) -> pd.DataFrame:
-    """Accuracy with and without the held-out images that stand in Training, one run per model."""
-    return pd.DataFrame(
-        [
-            {
-                "Network": f"{network(record)}, seed {record.recipe.seed}",
-                "Split": split,
-                "All images": with_interval(metrics.accuracy(record.predictions[split])),
-                "Without those in Training": with_interval(apart.others),
-                "Those in Training": with_interval(apart.those),
-            }
-            for record in examinable(found, examined)
-            for split in HELD_OUT
-            for apart in [metrics.apart(record.predictions[split], examined.in_training[split])]
-        ]
-    )
-
-
-def examinable(found: study.Study, examined: Examination) -> list[Record]:
-    """One run of each model that was evaluated on all images of the examined dataset."""
-    records = [found.record(model) for model in found.by_model]
-    return [
-        record
-        for record in filter(None, records)
-        if record.run.dataset.fingerprints == examined.fingerprints
-        and record.recipe.evaluation_images is None
-    ]
 
 
 def printed_scores(paper: Paper, record: Record) -> dict[str, float]:
@@ -413,56 +340,12 @@ def final_figures(paper: Paper, seeds: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def held_out(found: study.Study) -> pd.DataFrame:
-    """Accuracy of every model on both held-out splits: the mean over seeds, or one run's."""
-    rows = []
-    for records in found.by_model.values():
-        for split in HELD_OUT if records else ():
-            scores = [metrics.accuracy(record.predictions[split]).value for record in records]
-            macro = [metrics.macro_f1(record.predictions[split]) for record in records]
-            rows.append(
-                {
-                    "Model": network(records[0]),
-                    "Split": split,
-                    "Accuracy": _spread(scores, percent),
-                    "Macro-F1": _spread(macro, lambda value: f"{value:.3f}"),
-                    "Runs": str(len(records)),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def paired(found: study.Study, split: str) -> pd.DataFrame:
-    """Each two networks on the same images of a split, seed by seed, with McNemar's test."""
-    pairs = [
-        (one, other)
-        for first, second in combinations(found.by_model.values(), 2)
-        for one in first
-        for other in second
-        if one.recipe.seed == other.recipe.seed
-    ]
-    tested = [metrics.mcnemar(a.predictions[split], b.predictions[split]) for a, b in pairs]
-    corrected = metrics.holm([one.p_value for one in tested])
-    return pd.DataFrame(
-        [
-            {
-                "Networks": f"{network(one)} and {network(other)}",
-                "Seed": str(one.recipe.seed),
-                "Only the first is right": f"{test.first_alone:,} images",
-                "Only the second": f"{test.second_alone:,} images",
-                "p (McNemar, Holm)": f"{p_value:.2g}",
-            }
-            for (one, other), test, p_value in zip(pairs, tested, corrected, strict=True)
-        ]
-    )
-
-
 def network(record: Record) -> str:
     """The model of a run, with the word where the run was smaller than the paper's."""
     return record.recipe.model + (" (reduced)" if record.recipe.reduced else "")
 
 
-def _spread(values: Sequence[float], text: Callable[[float], str]) -> str:
+def spread(values: Sequence[float], text: Callable[[float], str]) -> str:
     """Mean and standard deviation, or the one value."""
     series = pd.Series(values)
     return text(series.mean()) + (f" ± {text(series.std())}" if len(series) > 1 else "")

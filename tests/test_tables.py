@@ -10,7 +10,18 @@ import yaml
 from docutils import nodes
 from synthetic import DRAWN, OTHER_COPY, PAPER, answers, cells, layers, parsed, record, study
 
-from ferutils import data, metrics, paper, paths, provenance, recipes, tables, verdicts
+from ferutils import (
+    comparison_tables,
+    data,
+    dataset_tables,
+    metrics,
+    paper,
+    paths,
+    provenance,
+    recipes,
+    tables,
+    verdicts,
+)
 from ferutils.examination import Examination
 from ferutils.paper import Verdict
 from ferutils.study import Entry
@@ -85,10 +96,10 @@ ALL_TABLES = {
     "claims": lambda: tables.claims(PAPER, FINDINGS),
     "at_a_glance": lambda: tables.at_a_glance(FINDINGS),
     "left_open": lambda: tables.left_open(PAPER),
-    "splits": lambda: tables.splits(DRAWN.counts, PAPER),
-    "classes": lambda: tables.classes(DRAWN.counts),
+    "splits": lambda: dataset_tables.splits(DRAWN.counts, PAPER),
+    "classes": lambda: dataset_tables.classes(DRAWN.counts),
     "final_figures": lambda: tables.final_figures(PAPER, [record()]),
-    "held_out": lambda: tables.held_out(WHOLE),
+    "held_out": lambda: comparison_tables.held_out(WHOLE),
 }
 
 
@@ -276,7 +287,10 @@ def test_claimed_figures_come_from_the_paper_file():
     assert (claimed["claimed"] == 7.77).sum() == 1
 
 
-@pytest.mark.parametrize("module", ["tables", "prose", "figures"])
+MODULES = ["tables", "comparison_tables", "dataset_tables", "prose", "figures"]
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_no_figure_of_the_paper_stands_in_the_code(module):
     tree = ast.parse((paths.ROOT / "ferutils" / f"{module}.py").read_text(encoding="utf-8"))
     constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
@@ -327,7 +341,7 @@ def test_every_table_of_results_says_how_many_runs_it_rests_on(runs):
     for frame in (
         tables.final_figures(PAPER, seeds),
         tables.table_3(PAPER, found).query("Model == 'shallow'"),
-        tables.held_out(found),
+        comparison_tables.held_out(found),
         tables.claims(PAPER, [verdicts.find(PAPER, found, claim)]),
     ):
         assert set(frame["Runs"]) == {str(runs)}
@@ -349,7 +363,7 @@ def test_final_figures_are_those_of_the_runs_model():
 
 
 def test_held_out_marks_a_reduced_model_and_leaves_out_a_missing_one():
-    frame = tables.held_out(study(record("shallow"), record("deep", train_images=7178)))
+    frame = comparison_tables.held_out(study(record("shallow"), record("deep", train_images=7178)))
     assert frame["Model"].tolist() == ["shallow"] * 2 + ["deep (reduced)"] * 2
     assert frame["Split"].tolist() == ["PublicTest", "PrivateTest"] * 2
 
@@ -415,16 +429,16 @@ def test_all_that_is_left_open_is_told():
 
 def test_splits_stand_beside_the_papers_words():
     counts = {split: data.FER2013[split]["counts"] for split in data.SPLITS}
-    frame = tables.splits(counts, PAPER)
+    frame = dataset_tables.splits(counts, PAPER)
     assert frame["The paper's words"].tolist() == ["roughly 29,000"] + ["roughly 4,000"] * 2
     assert frame["Counted"].tolist() == frame["Published"].tolist() == ["28,709", "3,589", "3,589"]
-    counted = tables.splits(dict.fromkeys(data.SPLITS, [1] * 7), PAPER)["Counted"]
+    counted = dataset_tables.splits(dict.fromkeys(data.SPLITS, [1] * 7), PAPER)["Counted"]
     assert counted.tolist() == ["7"] * 3
 
 
 def test_classes_add_up_to_the_whole():
     counts = {"Training": [10, 0, 0, 1000, 0, 0, 0], "PublicTest": [5] * 7, "PrivateTest": [5] * 7}
-    frame = tables.classes(counts)
+    frame = dataset_tables.classes(counts)
     assert tuple(frame["Emotion"]) == data.EMOTIONS
     assert frame["Training"].iloc[3] == "1,000"
     assert plain(frame["Share"].iloc[3]) == "93.5 %"
@@ -446,7 +460,7 @@ def test_places_cover_every_figure_and_table_of_the_paper():
 
 def test_networks_are_compared_in_pairs_of_the_same_seed():
     found = study(record("shallow"), record("shallow", seed=1), record("improved"))
-    frame = tables.paired(found, "PrivateTest")
+    frame = comparison_tables.paired(found, "PrivateTest")
     assert list(frame["Networks"]) == ["shallow and improved"]
     assert list(frame["Seed"]) == ["0"]
 
@@ -468,7 +482,7 @@ def examined_of(one, **changes):
 
 def test_images_that_stand_in_training_are_told_apart():
     one = record("shallow")
-    frame = tables.without_copies(study(one), examined_of(one))
+    frame = comparison_tables.without_copies(study(one), examined_of(one))
     found = one.predictions["PublicTest"]
     right = found.predicted == found.labels
     row = frame[frame["Split"] == "PublicTest"].iloc[0]
@@ -479,8 +493,8 @@ def test_images_that_stand_in_training_are_told_apart():
 def test_a_run_on_other_images_is_not_told_apart():
     one = record("shallow")
     other = examined_of(one, fingerprints={"Training": "0"})
-    assert tables.examinable(study(one), other) == []
-    assert tables.examinable(study(one), examined_of(one)) == [one]
+    assert comparison_tables.examinable(study(one), other) == []
+    assert comparison_tables.examinable(study(one), examined_of(one)) == [one]
 
 
 def test_every_run_of_the_study_is_listed_and_open_ones_say_so():
