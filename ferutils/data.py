@@ -101,6 +101,11 @@ UNREADABLE_IMAGE = (  # what Pillow raises for a file that is no image, a damage
 )
 
 
+def published_fingerprints() -> dict[str, str]:
+    """SHA-256 (hex) of each split of the published FER-2013."""
+    return {split: FER2013[split]["fingerprint"] for split in SPLITS}
+
+
 @dataclass(frozen=True)
 class Split:
     """Images and labels of one split.

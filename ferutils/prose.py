@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
-from ferutils import comparison_tables, metrics, provenance, tables
+from ferutils import comparison_tables, metrics, provenance, reading_tables, tables
 from ferutils.data import Dataset
 from ferutils.examination import Examination
 from ferutils.paper import RULE, Paper, Verdict
@@ -72,7 +72,7 @@ def summary(paper: Paper, findings: Sequence[Finding], study: Study) -> Markdown
     return Markdown(
         f"The final figures of its Table 3: {'; '.join(networks)}. Of all its {len(findings)} "
         f"claims: {_counted(findings)}; of those not reproduced, {contradicted} are contradicted "
-        f"by another passage of the paper itself. Runs behind this: {runs}."
+        f"by another passage of the paper itself. Runs behind this: {runs}. {effort(study).data}"
     )
 
 
@@ -84,6 +84,30 @@ def _counted(findings: Iterable[Finding]) -> str:
     """How many findings have which verdict, in words."""
     count = Counter(finding.verdict for finding in findings)
     return ", ".join(f"**{count[one]} {one}**" for one in Verdict if count[one])
+
+
+def effort(found: Study) -> Markdown:
+    """How many runs of the study are recorded, what they cost, and on what they ran."""
+    runs = found.records
+    wanted = sum(len(group.entry.seeds) for group in found.groups)
+    hours = sum(record.run.cost.wall_seconds for record in runs) / 3600
+    devices = sorted({record.run.environment.device for record in runs})
+    return Markdown(
+        f"Of the {wanted} runs of the study, {len(runs)} are recorded: {hours:.1f} hours of "
+        f"training in all, on {' and '.join(devices)}."
+    )
+
+
+def nearer(paper: Paper, found: Study) -> Markdown:
+    """Which reading of the networks comes nearer to Table 3, network by network."""
+    frame = reading_tables.nearer(paper, found, "text")
+    sentences = []
+    for model, rows in frame.groupby("Network", sort=False):
+        tested = rows[rows["Nearer"] != "–"]
+        counts = tested["Nearer"].value_counts()
+        told = [f"{name} in {count} of {len(tested)} figures" for name, count in counts.items()]
+        sentences.append(f"the {model} network {' and '.join(told) or 'not tested'}")
+    return Markdown(f"Nearer to Table 3: {'; '.join(sentences)}.")
 
 
 def copies(found: Examination) -> Markdown:

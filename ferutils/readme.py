@@ -14,7 +14,7 @@ BEGIN, END = "<!-- verdicts: written by make readme -->\n", "<!-- end of verdict
 
 def verdict_part() -> str:
     """The table of the paper's Table 3 beside ours, and the count of all verdicts."""
-    claims, found = paper.load(), study.shown()
+    claims, found = paper.load(), study.read()
     findings = verdicts.findings(claims, found)
     count = Counter(finding.verdict for finding in findings)
     counted = ", ".join(f"{count[one]} {one}" for one in paper.Verdict if count[one])

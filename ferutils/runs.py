@@ -25,7 +25,7 @@ def obtain(recipe: Recipe, source: str | None = None) -> records.Record:
         ValueError: there is neither a record nor a dataset.
     """
     dataset = read_dataset(recipe.dataset, source)
-    fingerprints = dataset.fingerprints if dataset else published_fingerprints()
+    fingerprints = dataset.fingerprints if dataset else data.published_fingerprints()
     name = run_id(recipe, fingerprints)
     found = records.find(name)
     if found is not None:
@@ -47,11 +47,6 @@ def read_dataset(name: str, source: str | None = None) -> data.Dataset | None:
 def dataset_at_hand(source: str | None = None) -> data.Dataset:
     """FER-2013 where its place is given, else drawn faces, for pages that show faces."""
     return read_dataset("fer2013", source) or faces.draw()
-
-
-def published_fingerprints() -> dict[str, str]:
-    """SHA-256 of each split of the published FER-2013."""
-    return {split: data.FER2013[split]["fingerprint"] for split in data.SPLITS}
 
 
 def _no_dataset(recipe: Recipe, name: str) -> str:

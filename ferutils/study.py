@@ -6,13 +6,13 @@ Reads book/study.yml and run records; writes nothing.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ferutils import paths, recipes, records
-from ferutils.recipes import PAPER, Recipe
+from ferutils import data, paths, recipes, records
+from ferutils.recipes import PAPER, Recipe, run_id
 from ferutils.records import Record
 
 STUDY_FILE = paths.BOOK / "study.yml"
@@ -39,18 +39,56 @@ class Entry(BaseModel):
 
 
 class StudyFile(BaseModel):
-    """The content of book/study.yml."""
+    """The content of book/study.yml: what each part asks, and the runs, most wanted first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    parts: dict[str, str]
     runs: Annotated[list[Entry], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _of_known_parts(self) -> "StudyFile":
+        unknown = {entry.part for entry in self.runs} - set(self.parts)
+        if unknown:
+            raise ValueError(f"parts among {', '.join(self.parts)}, not {', '.join(unknown)}")
+        return self
+
+
+class Group(NamedTuple):
+    """An entry of the study with the records that there are of it, in the order of its seeds."""
+
+    entry: Entry
+    records: list[Record]
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the entry's first seed."""
+        return self.entry.recipes[0]
 
 
 @dataclass(frozen=True)
 class Study:
-    """The records that the report shows, by model, in the order of their seeds."""
+    """The runs of the study with their records, in the order of book/study.yml."""
 
-    by_model: dict[str, list[Record]]
+    groups: tuple[Group, ...]
+
+    @cached_property
+    def by_model(self) -> dict[str, list[Record]]:
+        """The records of the paper as printed, by model: of the first entry that has one."""
+        shown = {model: [] for model in PAPER}
+        for group in self.part("printed"):
+            shown[group.recipe.model] = shown[group.recipe.model] or group.records
+        return shown
+
+    def part(self, name: str) -> list[Group]:
+        """The groups of one part of the study."""
+        return [group for group in self.groups if group.entry.part == name]
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """Every record of the study, once."""
+        every = {record.run.id: record for group in self.groups for record in group.records}
+        return list(every.values())
 
     def reduced(self, *models: str) -> bool:
         """Whether a run of one of these models was smaller than the paper's."""
@@ -61,8 +99,8 @@ class Study:
         return self.by_model[model][0] if self.by_model[model] else None
 
 
-def load(path: Path = STUDY_FILE) -> list[Entry]:
-    """The entries of the study file, most wanted first.
+def load(path: Path = STUDY_FILE) -> StudyFile:
+    """The study file.
 
     Raises:
         ValueError: an entry is not one, or describes no possible recipe.
@@ -76,30 +114,25 @@ def load(path: Path = STUDY_FILE) -> list[Entry]:
         ) from None
     for entry in content.runs:
         _ = entry.recipes  # an impossible recipe stops here, not hours later
-    return content.runs
+    return content
 
 
-def recorded(entry: Entry, every: list[Record]) -> list[Record]:
+def read() -> Study:
+    """The study with its records on the published dataset."""
+    return Study(tuple(Group(entry, recorded(entry)) for entry in load().runs))
+
+
+def recorded(entry: Entry) -> list[Record]:
     """The records of an entry's recipes on the published dataset, in the order of its seeds."""
-    published = [record for record in every if not record.run.dataset.differences]
-    by_recipe = {record.recipe: record for record in published}
-    return [by_recipe[recipe] for recipe in entry.recipes if recipe in by_recipe]
-
-
-def shown(part: str = "printed") -> Study:
-    """The records that the report shows of one part of the study."""
-    every = records.read_all()
-    by_model = {model: [] for model in PAPER} if part == "printed" else {}
-    for entry in load():
-        model = entry.recipes[0].model
-        if entry.part == part and not by_model.get(model):
-            by_model[model] = recorded(entry, every)
-    return Study(by_model)
+    fingerprints = data.published_fingerprints()
+    names = [run_id(recipe, fingerprints) for recipe in entry.recipes]
+    found = [records.find(name, [paths.RECORDED_RUNS]) for name in names]
+    return [record for record in found if record]
 
 
 def counts() -> dict[str, list[int]]:
     """Images per emotion and split of the published dataset, as the recorded runs counted them."""
-    runs = [run for every in shown().by_model.values() for run in every]
+    runs = read().records
     if not runs:
         raise ValueError(
             "Expected at least one record of the study. Received: none. "
@@ -110,5 +143,5 @@ def counts() -> dict[str, list[int]]:
 
 def page_options(model: str) -> str:
     """The papermill options of the run that a model's page shows."""
-    record = shown().record(model)
+    record = read().record(model)
     return record.recipe.options() if record else ""

@@ -10,10 +10,13 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 from IPython.display import Markdown
 
-from ferutils import metrics, provenance, study, verdicts
+from ferutils import metrics, provenance, verdicts
 from ferutils.data import SPLITS
+from ferutils.inspection import Inspection
 from ferutils.paper import NumberClaim, Paper, StatementClaim, Verdict, interval
+from ferutils.recipes import PAPER
 from ferutils.records import HELD_OUT, Record
+from ferutils.study import Group, Study
 from ferutils.verdicts import Finding
 
 SIGNS = {
@@ -180,7 +183,7 @@ def dataset_note(record: Record) -> str:
     return f"{kind}; {sizes}; SHA-256 {prints}"
 
 
-def table_3(paper: Paper, found: study.Study) -> pd.DataFrame:
+def table_3(paper: Paper, found: Study) -> pd.DataFrame:
     """The paper's Table 3 beside ours, a row per figure."""
     rows = []
     for claim in table_3_claims(paper):
@@ -204,7 +207,7 @@ def table_3_claims(paper: Paper) -> list[NumberClaim]:
     return [paper.claim(cell.claim) for cell in cells]
 
 
-def claimed_and_measured(paper: Paper, found: study.Study) -> pd.DataFrame:
+def claimed_and_measured(paper: Paper, found: Study) -> pd.DataFrame:
     """The figures of Table 3 as numbers, for `figures.claimed_and_measured`."""
     rows = []
     for claim in table_3_claims(paper):
@@ -253,8 +256,9 @@ def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
                 "Paper": _in_its_place(finding.claim),
                 "Printed": getattr(finding.claim, "printed", ""),
                 "Measured": measured(finding),
-                "Runs": str(len(finding.measured)) if finding.measured else "–",
+                "Runs": runs(finding),
                 "Verdict": SIGNS[finding.verdict],
+                "Shown in": shown_in(finding),
             }
             for finding in found
         ]
@@ -268,9 +272,54 @@ def _in_its_place(claim: NumberClaim | StatementClaim) -> str:
     return " ".join(filter(None, [claim.says, f"*{claim.place}*.", claim.comment, left]))
 
 
+def runs(finding: Finding) -> str:
+    """How many runs a claim was measured in; of a result, with a link to each by its seed."""
+    if not finding.measured:
+        return "–"
+    if verdicts.kind_of(finding.claim) != "results":
+        return str(len(finding.measured))
+    by_network: dict[str, dict[int, str]] = {}
+    for record in finding.records:
+        seeds = by_network.setdefault(network(record), {})
+        seeds[record.recipe.seed] = f"[{record.recipe.seed}](#{anchor(record)})"
+    named = [f"{name} {', '.join(seeds.values())}" for name, seeds in by_network.items()]
+    return f"{len(finding.measured)}: {'; '.join(named)}"
+
+
+# Where results are shown that are not among a model's learning curves.
+RESULTS_ELSEWHERE = {
+    "table_3_with_augmentation": "readings-augmented",
+    "more_epochs_more_accurate": "readings-longer",
+    "test_accuracy": "comparison-held-out",
+}
+
+
+def shown_in(finding: Finding) -> str:
+    """The figures or tables of this report that show what a claim is about."""
+    claim = finding.claim
+    subject, measure = claim.quantity.split(".")
+    kind = verdicts.kind_of(claim)
+    if kind == "the dataset":
+        names = ["dataset-splits" if claim.kind == "number" else "dataset-classes"]
+    elif kind == "settings":
+        names = [f"{subject}-hyperparameters"]
+    elif kind == "results":
+        names = [RESULTS_ELSEWHERE.get(measure, f"{subject}-curves")]
+    elif claim.kind == "statement" and not finding.records:  # seen in the networks as built
+        names = ["claims-inspection"]
+    else:
+        names = [f"{model}-layers" for model in (PAPER if subject == "models" else [subject])]
+    return ", ".join(f"{{numref}}`{name}`" for name in names)
+
+
+def anchor(record: Record) -> str:
+    """The place of a run on the page of all runs."""
+    return f"run-{record.run.id}"
+
+
 def at_a_glance(found: list[Finding]) -> pd.DataFrame:
     """How many claims of which kind have which verdict."""
-    kinds = Counter((verdicts.kind_of(finding), finding.verdict) for finding in found)
+    kinds = Counter((verdicts.kind_of(finding.claim), finding.verdict) for finding in found)
     rows = []
     for kind in verdicts.KINDS:
         row = {"Claims about": kind}
@@ -281,6 +330,30 @@ def at_a_glance(found: list[Finding]) -> pd.DataFrame:
     return pd.DataFrame([*rows, row | {"All": f"**{len(found)}**"}])
 
 
+def inspected(found: Inspection) -> pd.DataFrame:
+    """What was seen of the networks as built."""
+    return pd.DataFrame(
+        [
+            {
+                "Network": model,
+                "Optimiser": network.optimizer,
+                "Hidden layers": ", ".join(sorted(set(list(network.activations.values())[:-1]))),
+                "Loss before training": f"{network.first_loss:.3f}",
+                "Weights with a gradient": f"{network.trainable - len(network.without_gradient)} "
+                f"of {network.trainable}",
+                "Learned by heart": f"{percent(network.accuracy, 0)} in {network.steps} steps",
+                "Outputs vary": _yes(network.varies_in_training) + " in training, "
+                f"{_yes(not network.same_at_inference)} at inference",
+            }
+            for model, network in found.networks.items()
+        ]
+    )
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
 def left_open(paper: Paper) -> pd.DataFrame:
     """What the paper leaves open, what is done here, and why."""
     return pd.DataFrame(
@@ -288,12 +361,12 @@ def left_open(paper: Paper) -> pd.DataFrame:
     )
 
 
-def study_runs(entries: Sequence[study.Entry], every: Sequence[Record]) -> pd.DataFrame:
-    """Every run of the study, with its scores and cost where it has been recorded."""
+def study_runs(groups: Sequence[Group]) -> pd.DataFrame:
+    """The runs of one part of the study, with scores and cost where they have been recorded."""
     rows = []
-    for entry in entries:
-        done = {record.recipe: record for record in study.recorded(entry, every)}
-        for recipe in entry.recipes:
+    for group in groups:
+        done = {record.recipe: record for record in group.records}
+        for recipe in group.entry.recipes:
             options = recipe.options()
             named = {"Model": recipe.printed_model, "Options": f"`{options}`" if options else ""}
             rows.append(named | _outcome(done.get(recipe)))
@@ -307,8 +380,34 @@ def _outcome(record: Record | None) -> dict[str, str]:
         "Validation accuracy": percent(verdicts.score(record, "validation_accuracy")),
         "Test accuracy": percent(verdicts.score(record, "test_accuracy")),
         "Minutes": f"{record.run.cost.wall_seconds / 60:.1f}",
-        "Run": f"`{record.run.id}`",
+        "Run": f"[`{record.run.id}`]{{#{anchor(record)}}}",
     }
+
+
+def effort(found: Study) -> pd.DataFrame:
+    """What the recorded runs cost, by network and by what they ran on."""
+    runs = pd.DataFrame(
+        {
+            "Network": network(record),
+            "Device": record.run.environment.device,
+            "Backend": record.run.environment.backend,
+            "minutes": record.run.cost.wall_seconds / 60,
+            "speed": record.run.cost.images_per_second,
+            "memory": record.run.cost.peak_memory_bytes / 2**30,
+        }
+        for record in found.records
+    )
+    rows = []
+    for names, some in runs.groupby(["Network", "Device", "Backend"], sort=False):
+        costs = {
+            "Runs": str(len(some)),
+            "Minutes a run": spread(some["minutes"], lambda value: f"{value:.1f}"),
+            "Hours in all": f"{some['minutes'].sum() / 60:.1f}",
+            "Images per second": spread(some["speed"], lambda value: f"{value:,.0f}"),
+            "Memory, at most": f"{some['memory'].max():.1f} GiB",
+        }
+        rows.append(dict(zip(("Network", "Device", "Backend"), names)) | costs)
+    return pd.DataFrame(rows)
 
 
 def printed_scores(paper: Paper, record: Record) -> dict[str, float]:

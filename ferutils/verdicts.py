@@ -1,17 +1,18 @@
 """Claims of the paper beside what our records measured.
 
-Reads the paper's claims and run records; writes nothing. `ferutils.paper` holds the rule.
+Reads the paper's claims, run records and the inspection of the networks; writes nothing. `ferutils.paper` holds the rule.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ferutils import metrics
+from ferutils import inspection, metrics
 from ferutils.data import EMOTIONS, IMAGE_SIZE, SPLITS
 from ferutils.paper import NumberClaim, Paper, StatementClaim, Verdict, statement_verdict, verdict
+from ferutils.recipes import PAPER, Recipe
 from ferutils.records import Record
-from ferutils.study import Study
+from ferutils.study import Group, Study
 
 # What a run is given, not what it measures: no record can confirm it.
 SETTINGS = ("learning_rate", "hidden_neurons", "epochs")
@@ -48,6 +49,7 @@ class Finding:
     claim: NumberClaim | StatementClaim
     measured: list[float] | list[bool]  # one value or outcome per run
     verdict: Verdict
+    records: list[Record] = field(default_factory=list)  # the runs that it was measured in
 
 
 def score(record: Record, measure: str) -> float:
@@ -78,47 +80,50 @@ def findings(paper: Paper, study: Study) -> list[Finding]:
 def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Finding:
     """One claim with measurements and verdict."""
     if claim.kind == "number":
-        measured = measurements(study, claim.quantity)
-        model, measure = claim.quantity.split(".")
-        reduced = measure in SCORES and study.reduced(model)
-        return Finding(claim, measured, verdict(claim, measured, paper.tolerance(claim), reduced))
-    check = CHECKS.get(claim.quantity)
-    bound = paper.checks[claim.quantity].bound
-    outcomes, models = check(paper, study, bound) if check else ([], ())
-    return Finding(claim, outcomes, statement_verdict(outcomes, study.reduced(*models)))
+        measured, records = measurements(study, claim.quantity)
+    else:
+        check = CHECKS.get(claim.quantity)
+        bound = paper.checks[claim.quantity].bound
+        measured, records = check(paper, study, bound) if check else ([], [])
+    # The size of a training decides its results, and nothing of the network or the dataset.
+    reduced = kind_of(claim) == "results" and any(record.recipe.reduced for record in records)
+    if claim.kind == "number":
+        found = verdict(claim, measured, paper.tolerance(claim), reduced)
+    else:
+        found = statement_verdict(measured, reduced)
+    return Finding(claim, measured, found, records)
 
 
 # What claims are about, in the order of the report's interest.
 KINDS = ("results", "the networks", "the dataset", "settings")
 
 
-def kind_of(finding: Finding) -> str:
+def kind_of(claim: NumberClaim | StatementClaim) -> str:
     """What a claim is about: the dataset, the networks, settings, or results."""
-    subject, measure = finding.claim.quantity.split(".")
+    subject, measure = claim.quantity.split(".")
     if subject == "dataset":
         return "the dataset"
     if measure in SETTINGS:
         return "settings"
-    structural = finding.claim.kind == "number" and measure not in SCORES
+    structural = claim.kind == "number" and measure not in SCORES
     return "the networks" if structural or measure in OF_THE_NETWORK else "results"
 
 
-def measurements(study: Study, quantity: str) -> list[float]:
-    """What the records say of a quantity; one value per run, [] where none can say it."""
+def measurements(study: Study, quantity: str) -> tuple[list[float], list[Record]]:
+    """What the records say of a quantity, one value per run, and these records."""
     subject, measure = quantity.split(".")
     if subject == "dataset":
-        return _dataset(study, measure)
+        seen = study.records[:1]
+        return [_dataset(record, measure) for record in seen], seen
     if measure in SETTINGS:
-        return []
-    if measure in SCORES:
-        return [score(record, measure) for record in study.by_model[subject]]
-    return [_structure(record, measure) for record in study.by_model[subject]]
+        return [], []
+    measured = score if measure in SCORES else _structure
+    return [measured(record, measure) for record in study.by_model[subject]], study.by_model[
+        subject
+    ]
 
 
-def _dataset(study: Study, measure: str) -> list[float]:
-    record = next((study.record(model) for model in study.by_model if study.record(model)), None)
-    if record is None or record.run.dataset.name != "fer2013":
-        return []
+def _dataset(record: Record, measure: str) -> float:
     sizes = {split: sum(counts) for split, counts in record.run.dataset.counts.items()}
     values = {
         "images": sum(sizes.values()),
@@ -129,7 +134,7 @@ def _dataset(study: Study, measure: str) -> list[float]:
         "classes": len(EMOTIONS),
         "splits": len(SPLITS),
     }
-    return [float(values[measure])]
+    return float(values[measure])
 
 
 def _structure(record: Record, measure: str) -> float:
@@ -173,9 +178,9 @@ def convolutions(record: Record) -> list[tuple[int, int]]:
     return found
 
 
-# A check answers with its outcomes, one per run or per seed (or one in all), and with the models
-# whose size of training matters to it. The bound is the one that book/paper.yml states for it.
-Answer = tuple[list[bool], tuple[str, ...]]
+# A check answers with its outcomes, one per run or per seed (or one in all), and with the records
+# that it looked at. The bound is the one that book/paper.yml states for it.
+Answer = tuple[list[bool], list[Record]]
 Check = Callable[[Paper, Study, float | None], Answer]
 
 
@@ -183,38 +188,46 @@ def _each(model: str, holds: Callable[[Record, float | None], bool]) -> Check:
     """A property of each run of a model."""
 
     def check(paper: Paper, study: Study, bound: float | None) -> Answer:
-        return [holds(record, bound) for record in study.by_model[model]], (model,)
+        return [holds(record, bound) for record in study.by_model[model]], study.by_model[model]
 
     return check
+
+
+def _same_seed(*runs: list[Record]) -> list[tuple[Record, ...]]:
+    """Runs beside each other, one of each list, for every seed that all lists have."""
+    by_seed = [{record.recipe.seed: record for record in some} for some in runs]
+    seeds = [seed for seed in by_seed[0] if all(seed in one for one in by_seed)]
+    return [tuple(one[seed] for one in by_seed) for seed in seeds]
+
+
+def _compared(beside: list[tuple[Record, ...]], holds: Callable[..., bool]) -> Answer:
+    return [holds(*runs) for runs in beside], [record for runs in beside for record in runs]
 
 
 def _paired(one: str, other: str, holds: Callable[[Record, Record], bool]) -> Check:
     """A comparison of two models, seed by seed."""
-
-    def check(paper: Paper, study: Study, bound: float | None) -> Answer:
-        others = {record.recipe.seed: record for record in study.by_model[other]}
-        outcomes = [
-            holds(record, others[record.recipe.seed])
-            for record in study.by_model[one]
-            if record.recipe.seed in others
-        ]
-        return outcomes, (one, other)
-
-    return check
+    return lambda paper, study, bound: _compared(
+        _same_seed(study.by_model[one], study.by_model[other]), holds
+    )
 
 
 def _structural(model: str, holds: Callable[[Paper, Record], bool]) -> Check:
     """A property of the network, the same in every run and whatever its size."""
 
     def check(paper: Paper, study: Study, bound: float | None) -> Answer:
-        record = study.record(model)
-        return ([holds(paper, record)] if record else []), ()
+        seen = study.by_model[model][:1]
+        return [holds(paper, record) for record in seen], seen
 
     return check
 
 
+def _inspected(measure: str, *models: str) -> Check:
+    """A property of networks as Keras builds them, which the inspection has recorded."""
+    return lambda paper, study, bound: (inspection.read().outcome(measure, models), [])
+
+
 def _emotions(*named: str) -> Check:
-    return lambda paper, study, bound: ([set(named) == set(EMOTIONS)], ())
+    return lambda paper, study, bound: ([set(named) == set(EMOTIONS)], [])
 
 
 def _as_printed(model: str) -> Check:
@@ -277,33 +290,71 @@ def _above_majority(record: Record, bound: None) -> bool:
 
 
 def _most_accurate(paper: Paper, study: Study, bound: None) -> Answer:
-    models = ("deep", "improved", "shallow")
-    deep, improved, shallow = (
-        {one.recipe.seed: score(one, "validation_accuracy") for one in study.by_model[model]}
-        for model in models
+    beside = _same_seed(*(study.by_model[model] for model in ("deep", "improved", "shallow")))
+    higher = _higher("validation_accuracy")
+    return _compared(
+        beside, lambda deep, improved, shallow: higher(deep, improved) and higher(deep, shallow)
     )
-    seeds = [seed for seed in deep if seed in improved and seed in shallow]
-    return [deep[seed] > max(improved[seed], shallow[seed]) for seed in seeds], models
+
+
+def _with_augmentation(paper: Paper, study: Study, bound: None) -> Answer:
+    claim = paper.claim("table-3-shallow-training-accuracy")
+    lowest = claim.value - claim.rounding - paper.tolerance(claim)
+    runs = [run for group in _of(study, "augmented", "shallow") for run in group.records]
+    return [score(run, "training_accuracy") >= lowest for run in runs], runs
+
+
+def _more_epochs(model: str) -> Check:
+    """Longer trainings beside those of the paper's length, all else equal."""
+
+    def check(paper: Paper, study: Study, bound: None) -> Answer:
+        beside = [
+            pair
+            for group in _of(study, "longer", model)
+            if group.recipe.augmentation == "none"
+            for pair in _same_seed(group.records, study.by_model[model])
+        ]
+        return _compared(beside, _higher("validation_accuracy"))
+
+    return check
+
+
+def _of(study: Study, part: str, model: str) -> list[Group]:
+    return [group for group in study.part(part) if group.recipe.model == model]
+
+
+def _differ_in_dropout_alone(one: Record, other: Record) -> bool:
+    return not _differing(one.recipe, other.recipe) - {
+        "model",
+        "dropout_convolution",
+        "dropout_dense",
+    }
+
+
+def _differing(one: Recipe, other: Recipe) -> set[str]:
+    mine, others = one.model_dump(), other.model_dump()
+    return {name for name in mine if mine[name] != others[name]}
 
 
 def _seven_labels(paper: Paper, study: Study, bound: None) -> Answer:
-    counts = [record.run.dataset.counts for runs in study.by_model.values() for record in runs]
-    return [all(min(split) > 0 for split in seen.values()) for seen in counts[:1]], ()
+    seen = study.records[:1]
+    counts = [record.run.dataset.counts.values() for record in seen]
+    return [all(min(split) > 0 for split in splits) for splits in counts], seen
 
 
 def _outputs_equal_classes(paper: Paper, study: Study, bound: None) -> Answer:
-    found = [study.record(model) for model in study.by_model]
-    if not all(found):
-        return [], ()
-    return [all(record.run.layers[-1].output_shape == [len(EMOTIONS)] for record in found)], ()
+    found = [record for model in study.by_model for record in study.by_model[model][:1]]
+    if len(found) < len(study.by_model):
+        return [], []
+    return [all(record.run.layers[-1].output_shape == [len(EMOTIONS)] for record in found)], found
 
 
 def _more(kind: str, one: str, other: str) -> Check:
     def check(paper: Paper, study: Study, bound: None) -> Answer:
         first, second = study.record(one), study.record(other)
         if not (first and second):
-            return [], ()
-        return [_types(first).count(kind) > _types(second).count(kind)], ()
+            return [], []
+        return [_types(first).count(kind) > _types(second).count(kind)], [first, second]
 
     return check
 
@@ -320,12 +371,15 @@ CHECKS: dict[str, Check] = {
     "dataset.emotions_as_in_section_2_1": _emotions(
         "happy", "disgust", "fear", "sad", "neutral", "angry"
     ),
+    "models.optimizer_is_adam": _inspected("optimizer_is_adam", *PAPER),
     "models.outputs_equal_classes": _outputs_equal_classes,
+    "models.relu_in_hidden_layers": _inspected("relu_in_hidden_layers", *PAPER),
     "shallow.layers_as_printed": _as_printed("shallow"),
     "shallow.first_pooling_after_second_convolution": _structural(
         "shallow",
         lambda paper, record: _types(record)[:3] == ["Conv2D", "Conv2D", "MaxPooling2D"],
     ),
+    "shallow.table_3_with_augmentation": _with_augmentation,
     "shallow.training_accuracy_far_above_validation": _each(
         "shallow", _training_accuracy_far_above
     ),
@@ -339,6 +393,9 @@ CHECKS: dict[str, Check] = {
     "improved.has_batch_normalization": _structural(
         "improved", lambda paper, record: "BatchNormalization" in _types(record)
     ),
+    "improved.dropout_only_in_training": _inspected("dropout_only_in_training", "improved"),
+    "improved.hyperparameters_as_shallow": _paired("improved", "shallow", _differ_in_dropout_alone),
+    "improved.more_epochs_more_accurate": _more_epochs("improved"),
     "improved.training_accuracy_below_shallow": _paired(
         "shallow", "improved", _higher("training_accuracy")
     ),
@@ -362,6 +419,8 @@ CHECKS: dict[str, Check] = {
             record, {"BatchNormalization", "MaxPooling2D", "Dropout"}
         ),
     ),
+    "deep.more_epochs_more_accurate": _more_epochs("deep"),
+    "deep.passes_sanity_checks": _inspected("passes_sanity_checks", "deep"),
     "deep.losses_stay_together": _each("deep", _losses_stay_together),
     "deep.more_accurate_than_improved": _paired("deep", "improved", _higher("validation_accuracy")),
     "deep.more_accurate_than_shallow": _paired("deep", "shallow", _higher("validation_accuracy")),

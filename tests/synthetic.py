@@ -7,7 +7,7 @@ from helpers import fabricated
 from myst_parser.docutils_ import Parser
 
 from ferutils import data, paper, recipes, records
-from ferutils.study import Study
+from ferutils.study import Entry, Group, Study
 
 PAPER = paper.load()
 PUBLISHED = records.DatasetNote(
@@ -38,7 +38,7 @@ def layers(model):
             # Of batch normalisation, the moving mean and variance are not trained.
             trainable_parameters=row.parameters // (1 + (row.type == "BatchNormalization")),
         )
-        for row in PAPER.layer_tables[model].rows
+        for row in PAPER.layer_tables[model.removesuffix("_text")].rows
     ]
 
 
@@ -79,10 +79,19 @@ def record(*arguments, answered=None, **parameters):
     return records.Record(run, history, predictions | (answered or {}))
 
 
-def study(*every):
-    """The study of these records."""
-    models = recipes.PAPER
-    return Study({model: [one for one in every if one.recipe.model == model] for model in models})
+def study(*every, others=()):
+    """The study of these records of the printed networks, and groups of other parts."""
+    printed = [
+        group("printed", *[one for one in every if one.recipe.model == model], model=model)
+        for model in recipes.PAPER
+    ]
+    return Study((*printed, *others))
+
+
+def group(part, *every, **parameters):
+    """A group of a part of the study with these records; the parameters are the entry's."""
+    seeds = [one.recipe.seed for one in every] or [0]
+    return Group(Entry(part=part, seeds=seeds, **parameters), list(every))
 
 
 def parsed(markdown):

@@ -403,7 +403,7 @@ def test_the_texts_networks_have_the_printed_ones_settings_and_notebook(model):
 
 
 @pytest.mark.parametrize(
-    "entry", study.load(), ids=lambda entry: f"{entry.part}-{entry.recipes[0].model}"
+    "entry", study.load().runs, ids=lambda entry: f"{entry.part}-{entry.recipes[0].model}"
 )
 def test_the_command_of_every_run_of_the_study_gives_its_recipe(entry):
     for recipe in entry.recipes:

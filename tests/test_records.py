@@ -20,7 +20,7 @@ from helpers import (
     small_recipe,
 )
 
-from ferutils import data, paper, paths, recipes, records, runs
+from ferutils import data, paper, paths, recipes, records
 
 FILES = ("history.csv", "predictions.npz", "run.json")
 
@@ -427,7 +427,7 @@ def test_recorded_the_id_follows_from_recipe_and_dataset(recorded):
 def test_recorded_the_dataset_is_the_published_one(recorded):
     dataset = recorded.run.dataset
     assert dataset.name == "fer2013"
-    assert dataset.fingerprints == runs.published_fingerprints()
+    assert dataset.fingerprints == data.published_fingerprints()
     assert dataset.counts == {split: data.FER2013[split]["counts"] for split in data.SPLITS}
     assert dataset.differences == []
 

@@ -44,7 +44,7 @@ def published():
     """What a record says of the published FER-2013."""
     return records.DatasetNote(
         name="fer2013",
-        fingerprints=runs.published_fingerprints(),
+        fingerprints=data.published_fingerprints(),
         counts={split: data.FER2013[split]["counts"] for split in data.SPLITS},
         differences=[],
     )
@@ -97,7 +97,7 @@ heavy = {{"keras", "tensorflow", "jax", "torch", "matplotlib"}} & set(sys.module
 print(json.dumps([record.run.id, refusal, sorted(heavy)]))
 """
     name, refusal, heavy = python(code, FERUTILS_RUNS=str(places / "runs"))
-    assert name == recipes.run_id(recipe, runs.published_fingerprints())
+    assert name == recipes.run_id(recipe, data.published_fingerprints())
     assert re.search(EXPLAINED, refusal)
     assert heavy == []
 
@@ -145,7 +145,7 @@ def test_neither_record_nor_dataset_is_refused_with_both_ways_on(places, model):
 def test_a_record_of_another_dataset_is_not_taken(places, monkeypatch):
     recipe = recipes.make(model="deep")
     records.write(*fabricated(recipe, published()), places / "runs")
-    fingerprints = runs.published_fingerprints() | {"PublicTest": "0" * 64}
+    fingerprints = data.published_fingerprints() | {"PublicTest": "0" * 64}
     blurred = SimpleNamespace(fingerprints=fingerprints)
     monkeypatch.setattr(runs.data, "load", lambda *arguments: blurred)
     with pytest.raises(AssertionError, match="a run was trained"):

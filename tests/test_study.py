@@ -5,7 +5,7 @@ from helpers import EXPLAINED
 from synthetic import DRAWN, OTHER_COPY, PUBLISHED, made
 
 from ferutils import paths, recipes, records, study
-from ferutils.study import Entry, Study
+from ferutils.study import Entry
 
 SMALL = {split: [10, 2, 10, 17, 12, 8, 12] for split in PUBLISHED.counts}
 QUICK = PUBLISHED.model_copy(update={"counts": SMALL})
@@ -25,14 +25,15 @@ def write(folder, note=QUICK, **parameters):
 
 
 def entries(monkeypatch, *every):
-    monkeypatch.setattr(study, "load", lambda: list(every))
+    parts = dict.fromkeys((entry.part for entry in every), "what it asks")
+    monkeypatch.setattr(study, "load", lambda: study.StudyFile(parts=parts, runs=list(every)))
 
 
 # ---- the file -----------------------------------------------------------------------------------
 
 
 def test_the_studys_file_loads():
-    loaded = study.load()
+    loaded = study.load().runs
     printed = {entry.model_extra["model"] for entry in loaded if entry.part == "printed"}
     assert printed == set(recipes.PAPER)
     for entry in loaded:
@@ -41,14 +42,14 @@ def test_the_studys_file_loads():
 
 def test_the_papers_recipes_come_before_reduced_ones():
     reduced = {}
-    for entry in study.load():
+    for entry in study.load().runs:
         first = entry.recipes[0]
         reduced.setdefault((entry.part, first.model), []).append(first.reduced)
     assert all(found == sorted(found) for found in reduced.values())
 
 
 def test_no_run_stands_twice():
-    every = [(entry.part, recipe) for entry in study.load() for recipe in entry.recipes]
+    every = [(entry.part, recipe) for entry in study.load().runs for recipe in entry.recipes]
     assert len(every) == len(set(every))
 
 
@@ -62,6 +63,7 @@ def test_no_run_stands_twice():
         "{part: printed, model: deep, seeds: [-1]}",
         "{part: printed, model: deepest, seeds: [0]}",
         "{part: printed, seeds: [0]}",
+        "{part: painted, model: deep, seeds: [0]}",
         "{part: printed, model: deep, epoch: 5, seeds: [0]}",
         "{part: printed, model: deep, epochs: 0, seeds: [0]}",
         "{part: printed, model: deep, learning_rate: fast, seeds: [0]}",
@@ -71,7 +73,7 @@ def test_no_run_stands_twice():
 )
 def test_a_bad_entry_is_refused(tmp_path, entry):
     file = tmp_path / "study.yml"
-    file.write_text(f"runs:\n  - {entry}\n")
+    file.write_text(f"parts: {{printed: As printed}}\nruns:\n  - {entry}\n")
     with pytest.raises(ValueError, match=EXPLAINED):
         study.load(file)
 
@@ -81,34 +83,34 @@ def test_a_bad_entry_is_refused(tmp_path, entry):
 
 def test_the_first_entry_with_a_record_is_shown(runs, monkeypatch):
     entries(monkeypatch, WHOLE, PART)
-    assert study.shown().by_model["deep"] == []
+    assert study.read().by_model["deep"] == []
     write(runs, model="deep", train_images=7178)
-    assert [record.recipe.train_images for record in study.shown().by_model["deep"]] == [7178]
+    assert [record.recipe.train_images for record in study.read().by_model["deep"]] == [7178]
     write(runs, model="deep", seed=1)
-    assert [record.recipe.seed for record in study.shown().by_model["deep"]] == [1]
+    assert [record.recipe.seed for record in study.read().by_model["deep"]] == [1]
 
 
 def test_records_stand_in_the_order_of_the_seeds(runs, monkeypatch):
     entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[2, 0, 1]))
     for seed in (0, 1, 2):
         write(runs, seed=seed)
-    assert [record.recipe.seed for record in study.shown().by_model["shallow"]] == [2, 0, 1]
+    assert [record.recipe.seed for record in study.read().by_model["shallow"]] == [2, 0, 1]
 
 
 def test_a_run_outside_the_study_is_not_shown(runs, monkeypatch):
     entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]))
     write(runs, batch_size=32)
     write(runs, seed=7)
-    assert study.shown().record("shallow") is None
+    assert study.read().record("shallow") is None
 
 
 @pytest.mark.parametrize("note", [DRAWN, OTHER_COPY], ids=["drawn faces", "a differing copy"])
 def test_a_run_on_another_dataset_is_not_shown(runs, monkeypatch, note):
     entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]))
     write(runs, note=note)
-    assert study.shown().by_model["shallow"] == []
+    assert study.read().by_model["shallow"] == []
     write(runs)
-    assert [record.run.dataset.name for record in study.shown().by_model["shallow"]] == ["fer2013"]
+    assert [record.run.dataset.name for record in study.read().by_model["shallow"]] == ["fer2013"]
 
 
 def test_parts_are_kept_apart(runs, monkeypatch):
@@ -119,19 +121,21 @@ def test_parts_are_kept_apart(runs, monkeypatch):
         Entry(part="augmentation", seeds=[0], **augmented),
     )
     write(runs, **augmented)
-    assert study.shown().record("shallow") is None
-    assert study.shown("augmentation").record("shallow").recipe.augmentation == "generator"
+    assert study.read().record("shallow") is None
+    (other,) = study.read().part("augmentation")
+    assert [record.recipe.augmentation for record in other.records] == ["generator"]
 
 
 def test_every_model_is_there_even_without_records(runs):
-    assert study.shown() == Study({"shallow": [], "improved": [], "deep": []})
+    assert study.read().by_model == {"shallow": [], "improved": [], "deep": []}
+    assert study.read().records == []
 
 
 def test_a_study_is_reduced_where_one_run_is(runs, monkeypatch):
     entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]), PART)
     write(runs)
     write(runs, model="deep", train_images=7178)
-    shown = study.shown()
+    shown = study.read()
     assert shown.reduced("deep")
     assert shown.reduced("shallow", "deep")
     assert not shown.reduced("shallow", "improved")

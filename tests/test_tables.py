@@ -11,9 +11,9 @@ from docutils import nodes
 from synthetic import DRAWN, OTHER_COPY, PAPER, answers, cells, layers, parsed, record, study
 
 from ferutils import (
-    comparison_tables,
     data,
     dataset_tables,
+    inspection,
     metrics,
     paper,
     paths,
@@ -22,9 +22,8 @@ from ferutils import (
     tables,
     verdicts,
 )
-from ferutils.examination import Examination
 from ferutils.paper import Verdict
-from ferutils.study import Entry
+from ferutils.study import Entry, Group
 from ferutils.verdicts import Finding
 
 WHOLE = study(*(record(model, seed=seed) for model in recipes.PAPER for seed in (0, 1)))
@@ -84,6 +83,7 @@ def test_no_text_breaks_a_table(text):
 def test_no_claims_words_break_a_table(text):
     claim = PAPER.claims[0].model_copy(update={"says": text})
     frame = tables.claims(PAPER, [Finding(claim, [35887.0], Verdict.REPRODUCED)])
+    frame = frame.drop(columns="Shown in")  # a reference, which Sphinx alone can read
     assert cells(numbered(frame))[1][2:] == ["35,887", "1", tables.SIGNS[Verdict.REPRODUCED]]
 
 
@@ -96,10 +96,12 @@ ALL_TABLES = {
     "claims": lambda: tables.claims(PAPER, FINDINGS),
     "at_a_glance": lambda: tables.at_a_glance(FINDINGS),
     "left_open": lambda: tables.left_open(PAPER),
+    "inspected": lambda: tables.inspected(inspection.read()),
+    "effort": lambda: tables.effort(WHOLE),
+    "study_runs": lambda: tables.study_runs(WHOLE.groups),
     "splits": lambda: dataset_tables.splits(DRAWN.counts, PAPER),
     "classes": lambda: dataset_tables.classes(DRAWN.counts),
     "final_figures": lambda: tables.final_figures(PAPER, [record()]),
-    "held_out": lambda: comparison_tables.held_out(WHOLE),
 }
 
 
@@ -341,11 +343,10 @@ def test_every_table_of_results_says_how_many_runs_it_rests_on(runs):
     for frame in (
         tables.final_figures(PAPER, seeds),
         tables.table_3(PAPER, found).query("Model == 'shallow'"),
-        comparison_tables.held_out(found),
         tables.claims(PAPER, [verdicts.find(PAPER, found, claim)]),
     ):
-        assert set(frame["Runs"]) == {str(runs)}
-        scores = frame[next(name for name in ("Ours", "Accuracy", "Measured") if name in frame)]
+        assert {text.split(":")[0] for text in frame["Runs"]} == {str(runs)}
+        scores = frame[next(name for name in ("Ours", "Measured") if name in frame)]
         assert all(("±" in score) == (runs > 1) for score in scores)
 
 
@@ -360,12 +361,6 @@ def test_final_figures_are_those_of_the_runs_model():
     row = row_of(frame, "Measure", "training loss")
     assert row["Paper"] == PAPER.claim("table-3-deep-training-loss").printed
     assert row["Ours"].startswith("1.250 ± 0.354")
-
-
-def test_held_out_marks_a_reduced_model_and_leaves_out_a_missing_one():
-    frame = comparison_tables.held_out(study(record("shallow"), record("deep", train_images=7178)))
-    assert frame["Model"].tolist() == ["shallow"] * 2 + ["deep (reduced)"] * 2
-    assert frame["Split"].tolist() == ["PublicTest", "PrivateTest"] * 2
 
 
 # ---- claims -------------------------------------------------------------------------------------
@@ -396,7 +391,7 @@ def test_at_a_glance_counts_every_claim_once():
 
 
 def test_every_claim_is_of_a_kind_that_is_shown():
-    assert {verdicts.kind_of(one) for one in FINDINGS} == set(verdicts.KINDS)
+    assert {verdicts.kind_of(one.claim) for one in FINDINGS} == set(verdicts.KINDS)
 
 
 @pytest.mark.parametrize(
@@ -416,7 +411,36 @@ def test_every_claim_is_of_a_kind_that_is_shown():
     ],
 )
 def test_what_a_claim_is_about(claim, kind):
-    assert verdicts.kind_of(finding_of(claim, [])) == kind
+    assert verdicts.kind_of(PAPER.claim(claim)) == kind
+
+
+def test_a_result_links_to_each_run_behind_it():
+    finding = verdicts.find(PAPER, WHOLE, PAPER.claim("improved-better-than-shallow"))
+    text = tables.runs(finding)
+    assert text.startswith(f"{len(finding.measured)}: improved ")
+    for one in finding.records:
+        assert f"[{one.recipe.seed}](#{tables.anchor(one)})" in text
+
+
+def test_the_runs_that_claims_link_to_are_on_the_page_of_runs():
+    shown = " ".join(tables.study_runs(WHOLE.groups)["Run"])
+    linked = " ".join(tables.claims(PAPER, FINDINGS)["Runs"])
+    anchors = set(re.findall(r"\(#([^)]+)\)", linked))
+    assert anchors
+    assert anchors <= set(re.findall(r"\{#([^}]+)\}", shown))
+
+
+def test_every_claim_is_shown_somewhere():
+    shown = " ".join(tables.shown_in(finding) for finding in FINDINGS)
+    pages = "".join(path.read_text(encoding="utf-8") for path in paths.NOTEBOOKS.glob("*.ipynb"))
+    for name in re.findall(r"\{numref\}`(.+?)`", shown):
+        assert f'"{name}' in pages, name
+
+
+def test_the_cost_of_runs_is_added_up_by_network_and_device():
+    frame = tables.effort(study(record(), record(seed=1), record("improved")))
+    assert frame["Network"].tolist() == ["shallow", "improved"]
+    assert frame["Runs"].tolist() == ["2", "1"]
 
 
 def test_all_that_is_left_open_is_told():
@@ -458,47 +482,8 @@ def test_places_cover_every_figure_and_table_of_the_paper():
     assert frame["Its caption"].tolist() == captions
 
 
-def test_networks_are_compared_in_pairs_of_the_same_seed():
-    found = study(record("shallow"), record("shallow", seed=1), record("improved"))
-    frame = comparison_tables.paired(found, "PrivateTest")
-    assert list(frame["Networks"]) == ["shallow and improved"]
-    assert list(frame["Seed"]) == ["0"]
-
-
-def examined_of(one, **changes):
-    """An examination of a run's dataset in which the first two images of a split are copies."""
-    known = {
-        "fingerprints": one.run.dataset.fingerprints,
-        "images": {name: len(found.labels) for name, found in one.predictions.items()},
-        "copies_within": {},
-        "copies_in_all": 0,
-        "in_training": {split: [0, 1] for split in one.predictions},
-        "contradicting_pictures": 0,
-        "contradicting_images": 0,
-        "blank": {},
-    }
-    return Examination(**known | changes)
-
-
-def test_images_that_stand_in_training_are_told_apart():
-    one = record("shallow")
-    frame = comparison_tables.without_copies(study(one), examined_of(one))
-    found = one.predictions["PublicTest"]
-    right = found.predicted == found.labels
-    row = frame[frame["Split"] == "PublicTest"].iloc[0]
-    assert row["Those in Training"].startswith(tables.percent(right[:2].mean()))
-    assert row["Without those in Training"].startswith(tables.percent(right[2:].mean()))
-
-
-def test_a_run_on_other_images_is_not_told_apart():
-    one = record("shallow")
-    other = examined_of(one, fingerprints={"Training": "0"})
-    assert comparison_tables.examinable(study(one), other) == []
-    assert comparison_tables.examinable(study(one), examined_of(one)) == [one]
-
-
 def test_every_run_of_the_study_is_listed_and_open_ones_say_so():
     entry = Entry(part="printed", model="shallow", seeds=[0, 1])
-    frame = tables.study_runs([entry], [record("shallow")])
+    frame = tables.study_runs([Group(entry, [record("shallow")])])
     assert frame["Options"].tolist() == ["", "`-p seed 1`"]
     assert (frame["Test accuracy"] == "open").tolist() == [False, True]
