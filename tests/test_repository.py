@@ -5,6 +5,8 @@ import re
 import subprocess
 import tomllib
 
+import pytest
+
 from ferutils import paths, readme
 
 ROOT = paths.ROOT
@@ -72,3 +74,17 @@ def test_pages_that_read_records_import_no_keras():
         source = (ROOT / "ferutils" / f"{module}.py").read_text()
         assert not re.search(r"^\s*(import|from) (keras|tensorflow|ferutils\.(models|training))\b",
                              source, re.MULTILINE)  # fmt: skip
+
+
+PROSE = sorted(paths.BOOK.glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: page.stem)
+def test_no_measured_number_stands_in_prose(page):
+    """A number of a result, a cost or a count comes from a record; names and versions may stay."""
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(
+        r"(Python|[Ss]ections?|[Vv]ersion) \d+(\.\d+)?(, \d+\.\d+)*( (or|and) \d+\.\d+)?", "", text
+    )
+    unit = r"\s?(%|percent|hours?|minutes?|seconds?|nats|images?|runs?|GiB|MB|epochs?)\b"
+    assert re.findall(rf"\d+\.\d+|\d{{1,3}},\d{{3}}|\d+{unit}", text) == []
