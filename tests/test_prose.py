@@ -5,7 +5,7 @@ import re
 import pytest
 from docutils import nodes
 from helpers import small_dataset
-from synthetic import DRAWN, OTHER_COPY, PAPER, parsed, record, study
+from synthetic import DRAWN, OTHER_COPY, PAPER, group, parsed, record, study
 
 from ferutils import prose, provenance, recipes, tables, verdicts
 from ferutils.data import Dataset
@@ -116,6 +116,30 @@ def test_the_summary_says_how_many_runs_it_rests_on_and_which_are_reduced():
         assert words in text
     assert text.count("(reduced)") == 1
     assert re.search(r"deep[^,]*\(reduced\)", text)
+
+
+def test_the_effort_counts_runs_wanted_and_recorded_and_adds_their_hours():
+    half_an_hour = record().run.cost.model_copy(update={"wall_seconds": 1800.0})
+    runs = [record("shallow", seed=seed, run={"cost": half_an_hour}) for seed in (0, 1, 2)]
+    found = study(*runs, others=[group("longer", model="deep", epochs=30)])
+    text = prose.effort(found).data
+    assert "Of the 6 runs of the study, 3 are recorded: 1.5 hours" in text
+    assert text.endswith(f"on {runs[0].run.environment.device}.")
+    assert text in prose.summary(PAPER, verdicts.findings(PAPER, found), found).data
+
+
+def test_the_nearer_reading_is_told_by_network():
+    text = {"model": "shallow_text"}
+    far = {"training_accuracy": 0.1, "validation_accuracy": 0.1}
+    near = {"training_loss": 0.26, "validation_loss": 1.8} | far
+    found = study(
+        record("shallow", {"training_accuracy": 0.9, "validation_accuracy": 0.58}),
+        others=[group("text", record("shallow_text", near), **text)],
+    )
+    told = prose.nearer(PAPER, found).data
+    assert "as printed in 2 of 4 figures" in told
+    assert "as in the text in 2 of 4 figures" in told
+    assert "the deep network not tested" in told
 
 
 # ---- the rule and the contradictions ------------------------------------------------------------
