@@ -122,19 +122,23 @@ def learning_curves(
 
 
 def confusion(counts: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """A confusion matrix: colour is the share of the true emotion, the number is the count.
+    """A confusion matrix: in each field the share of the true emotion, below it the images.
 
     Args:
         counts: images by true (rows) and predicted (columns) emotion.
         ax: drawn on; a new figure without it.
     """
-    ax = ax or plt.subplots(figsize=(5.4, 4.6))[1]
+    ax = ax or plt.subplots(figsize=(WIDTH, 6.0))[1]
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
     sns.heatmap(
-        shares, annot=counts, fmt="d", cmap="mako_r", vmin=0, vmax=1, square=True, ax=ax,
-        linewidths=0.5, annot_kws={"fontsize": 8},
-        cbar_kws={"label": "share of the true emotion", "format": PercentFormatter(1)},
-    )  # fmt: skip
+        shares, cmap="mako_r", vmin=0, vmax=1, square=True, ax=ax, linewidths=0.5, cbar=False
+    )
+    for row, column in np.ndindex(counts.shape):
+        share, place = shares.iat[row, column], (column + 0.5, row + 0.5)
+        text = {"ha": "center", "color": "white" if share > 0.4 else "black"}
+        ax.annotate(f"{100 * share:.0f} %", place, va="bottom", fontsize=11, **text)
+        ax.annotate(f"{counts.iat[row, column]}", place, (0, -2), va="top", fontsize=9,
+                    textcoords="offset points", **text)  # fmt: skip
     ax.set(xlabel="predicted", ylabel="true")
     ax.tick_params(length=0)
     ax.set_xticklabels(ax.get_xticklabels(), rotation=45, ha="right")
@@ -165,6 +169,49 @@ def recall(recalls: dict[str, pd.DataFrame]) -> Axes:
     ax.grid(axis="x", color="#E5E5E5")
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
+
+
+def reliability(calibrations: dict[str, pd.DataFrame]) -> np.ndarray:
+    """Reliability diagrams side by side, each above the share of the answers by confidence.
+
+    On the diagonal, accuracy is what the confidence promises; below it, it is less.
+
+    Args:
+        calibrations: by title, a frame as `metrics.calibration` gives it.
+
+    Returns:
+        The axes, (2, diagrams).
+    """
+    side = 5.2 / len(calibrations)  # inches, so that the diagrams are nearly square
+    figure, axes = plt.subplots(
+        2, len(calibrations), figsize=(WIDTH, side + 1.6), height_ratios=(side, 0.7),
+        sharex=True, sharey="row", squeeze=False,
+    )  # fmt: skip
+    for (diagram, shares), (title, frame) in zip(axes.T, calibrations.items(), strict=True):
+        _diagram(diagram, frame)
+        diagram.set_title(title)
+        middles, widths = frame.index.mid, frame.index.length
+        shares.bar(middles, frame["images"] / frame["images"].sum(), widths, color=GREY)
+    for ax in axes[:, 0]:
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0, 0].set(ylabel="accuracy", ylim=(0, 1))
+    axes[1, 0].set_ylabel("answers")
+    axes[1, 0].xaxis.set_major_locator(MultipleLocator(0.5))
+    axes[1, 0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    figure.supxlabel("confidence", fontsize="medium")
+    return axes
+
+
+def _diagram(ax: Axes, frame: pd.DataFrame) -> None:
+    """Accuracy with its interval against confidence, bin by bin, and the diagonal."""
+    found = frame[frame["images"] > 0]
+    errors = [found["value"] - found["low"], found["high"] - found["value"]]
+    ax.plot([0, 1], [0, 1], "--", color=GREY, lw=1)
+    ax.errorbar(
+        found["confidence"], found["value"], errors, fmt="o", color=INDIGO, ms=4, lw=1.3,
+        clip_on=False,
+    )  # fmt: skip
+    ax.set_xlim(0, 1)
 
 
 def class_balance(counts: dict[str, list[int]]) -> Axes:

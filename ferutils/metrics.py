@@ -3,21 +3,24 @@
 Reads arrays; writes nothing. scikit-learn and SciPy compute.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 from sklearn import metrics
 
 from ferutils.data import EMOTIONS
 from ferutils.records import Predictions
 
-CONFIDENCE = 0.95
+CONFIDENCE = 0.95  # of every interval
+SIGNIFICANCE = 0.05  # below which a corrected p-value is called a difference
+CALIBRATION_BINS = 15  # as Guo et al. count them
 
 
 class Interval(NamedTuple):
-    """A share and the 95 % interval that it is measured to, all in [0, 1]."""
+    """A share in [0, 1], or a difference of two, and the 95 % interval that it is measured to."""
 
     value: float
     low: float
@@ -43,6 +46,13 @@ def share(correct: int, of: int) -> Interval:
 def accuracy(predictions: Predictions) -> Interval:
     """The share of images whose most probable label is the true one."""
     right = predictions.predicted == predictions.labels
+    return share(int(right.sum()), len(right))
+
+
+def top_2(predictions: Predictions) -> Interval:
+    """The share of images whose true label is among the two most probable ones."""
+    best = np.argsort(-predictions.log_probabilities, axis=1, kind="stable")[:, :2]
+    right = (best == predictions.labels[:, None]).any(axis=1)
     return share(int(right.sum()), len(right))
 
 
@@ -89,6 +99,19 @@ def macro_f1(predictions: Predictions) -> float:
     )
 
 
+def balanced_accuracy(predictions: Predictions) -> float:
+    """The mean of the recalls of the emotions that occur, in [0, 1]; a rare one counts as much."""
+    return float(
+        metrics.recall_score(
+            predictions.labels,
+            predictions.predicted,
+            labels=np.unique(predictions.labels),
+            average="macro",
+            zero_division=0,
+        )
+    )
+
+
 def confusion(predictions: Predictions) -> pd.DataFrame:
     """Images by true emotion (rows) and predicted emotion (columns), in label order."""
     counts = metrics.confusion_matrix(
@@ -103,6 +126,89 @@ def recall(predictions: Predictions) -> pd.DataFrame:
     images = counts.sum(axis=1)
     rows = [share(counts.loc[name, name], images[name])._asdict() for name in EMOTIONS]
     return pd.DataFrame(rows, index=EMOTIONS).assign(images=images)
+
+
+def probabilities(predictions: Predictions) -> np.ndarray:
+    """Probabilities of the seven emotions, float64 (n, 7); every row adds up to 1.
+
+    Records hold rounded logarithms, whose exponentials add up to 1 only nearly.
+    """
+    return special.softmax(predictions.log_probabilities.astype(np.float64), axis=1)
+
+
+def brier(predictions: Predictions) -> float:
+    """The Brier score of the seven probabilities, in [0, 2]; 0 is best.
+
+    The mean over images of the sum of squared differences between the probabilities and the truth,
+    which is 1 for the true emotion and 0 for the others.
+
+    Source: G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly
+    Weather Review 78 (1950), 1-3.
+    """
+    truth = np.eye(len(EMOTIONS))[predictions.labels]
+    return float(np.square(probabilities(predictions) - truth).sum(axis=1).mean())
+
+
+def calibration(predictions: Predictions, bins: int = CALIBRATION_BINS) -> pd.DataFrame:
+    """How often answers given with a certain confidence are right.
+
+    The confidence of an answer is the probability of the most probable label.
+
+    Source: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks",
+    International Conference on Machine Learning (2017).
+
+    Args:
+        predictions: of n images.
+        bins: equally wide, open below and closed above, over (0, 1].
+
+    Returns:
+        A row per bin, its limits (pandas intervals) as index: images, their mean confidence (NaN
+        without images), and their accuracy with its Wilson interval (value, low, high).
+    """
+    images, correct, total = _binned(predictions, bins)
+    rows = [share(part, of)._asdict() for part, of in zip(correct, images, strict=True)]
+    frame = pd.DataFrame(rows).assign(images=images, confidence=pd.Series(total) / images)
+    return frame.set_index(pd.IntervalIndex.from_breaks(np.linspace(0, 1, bins + 1)))
+
+
+def _binned(predictions: Predictions, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per bin of confidence: images, right answers, and the sum of the confidences."""
+    confidence = probabilities(predictions).max(axis=1)
+    place = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
+    right = predictions.predicted == predictions.labels
+    images, correct, total = (
+        np.bincount(place, weights, bins) for weights in (None, right, confidence)
+    )
+    return images, correct, total
+
+
+def expected_calibration_error(predictions: Predictions, bins: int = CALIBRATION_BINS) -> float:
+    """The mean over images of their bin's gap between accuracy and mean confidence, in [0, 1].
+
+    Source: as `calibration`. It depends on the number of bins, and chance alone keeps it above 0.
+    """
+    images, correct, total = _binned(predictions, bins)
+    return float(np.abs(correct - total).sum() / images.sum())
+
+
+def ensemble(members: Sequence[Predictions]) -> Predictions:
+    """Several networks as one, which answers with the mean of their probabilities.
+
+    Source: B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and scalable predictive
+    uncertainty estimation using deep ensembles", Advances in Neural Information Processing Systems
+    30 (2017).
+
+    Args:
+        members: of one network or more, all of the same images.
+
+    Raises:
+        ValueError: the members did not see the same images.
+    """
+    for other in members[1:]:
+        _check_same_images(members[0], other)
+    every = np.stack([member.log_probabilities for member in members]).astype(np.float64)
+    mean = special.logsumexp(every, axis=0) - np.log(len(members))
+    return Predictions(members[0].labels, mean.astype(np.float32))
 
 
 def majority(predictions: Predictions, answer: str = "happy") -> Interval:
@@ -128,16 +234,35 @@ def mcnemar(first: Predictions, second: Predictions) -> Paired:
     Raises:
         ValueError: the two did not see the same images.
     """
-    if not np.array_equal(first.labels, second.labels):
-        raise ValueError(
-            f"Expected predictions of the same images. Received: {len(first.labels)} and "
-            f"{len(second.labels)} images whose labels differ. Compare runs on the same images."
-        )
+    _check_same_images(first, second)
     right, other = (one.predicted == one.labels for one in (first, second))
     alone, other_alone = int((right & ~other).sum()), int((other & ~right).sum())
     differing = alone + other_alone
     p_value = stats.binomtest(alone, differing).pvalue if differing else 1.0
     return Paired(alone, other_alone, float(p_value))
+
+
+def difference(first: Predictions, second: Predictions) -> Interval:
+    """By how much the first model's accuracy exceeds the second's on the same images, in [-1, 1].
+
+    With the interval of the paired t-test: each image counts 1, 0 or -1.
+
+    Raises:
+        ValueError: the two did not see the same images.
+    """
+    _check_same_images(first, second)
+    right, other = ((one.predicted == one.labels).astype(int) for one in (first, second))
+    mean = float((right - other).mean())
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, len(right) - 1) * stats.sem(right - other)
+    return Interval(mean, mean - float(half), mean + float(half))
+
+
+def _check_same_images(first: Predictions, second: Predictions) -> None:
+    if not np.array_equal(first.labels, second.labels):
+        raise ValueError(
+            f"Expected predictions of the same images. Received: {len(first.labels)} and "
+            f"{len(second.labels)} images whose labels differ. Compare runs on the same images."
+        )
 
 
 def holm(p_values: list[float]) -> list[float]:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 from IPython.display import Markdown
 
-from ferutils import metrics, provenance, verdicts
+from ferutils import baselines, metrics, provenance, verdicts
+from ferutils.baselines import Human
 from ferutils.data import SPLITS
 from ferutils.inspection import Inspection
 from ferutils.paper import NumberClaim, Paper, StatementClaim, Verdict, interval
@@ -132,22 +133,30 @@ def _printed(paper: Paper, model: str, measure: str) -> str:
 
 
 def performance(record: Record) -> pd.DataFrame:
-    """Accuracy with 95 % interval, loss and macro-F1 of a run on both held-out splits."""
+    """Accuracy with 95 % interval, loss and macro-F1 of a run beside the baselines' accuracies."""
+    beside = baselines.beside(record, baselines.read())
     rows = []
     for split in HELD_OUT:
         found = record.predictions[split]
         followed = record.recipe.validation_split in (split, "both")
-        rows.append(
-            {
-                "Split": f"{split} ({'validation' if followed else 'test'})",
-                "Images": f"{len(found.labels):,}",
-                "Accuracy (95 % interval)": with_interval(metrics.accuracy(found)),
-                "Macro-F1": f"{metrics.macro_f1(found):.3f}",
-                "Loss (nats)": f"{metrics.loss(found):.3f}",
-                "Always “happy”": percent(metrics.majority(found).value),
-            }
-        )
+        row = {
+            "Split": f"{split} ({'validation' if followed else 'test'})",
+            "Images": f"{len(found.labels):,}",
+            "Accuracy (95 % interval)": with_interval(metrics.accuracy(found)),
+            "Macro-F1": f"{metrics.macro_f1(found):.3f}",
+            "Loss (nats)": f"{metrics.loss(found):.3f}",
+        }
+        for name, answers in beside.items():
+            row[name[0].upper() + name[1:]] = percent(metrics.accuracy(answers[split]).value)
+        if record.run.dataset.name == "fer2013":
+            row["People, as published"] = as_published(baselines.human())
+        rows.append(row)
     return pd.DataFrame(rows)
+
+
+def as_published(human: Human) -> str:
+    """The published accuracy of people, in percent."""
+    return f"{100 * human.accuracy:.0f} ± {100 * human.margin:.0f}\u00a0%"
 
 
 def origin(record: Record) -> pd.DataFrame:

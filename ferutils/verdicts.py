@@ -1,6 +1,7 @@
 """Claims of the paper beside what our records measured.
 
-Reads the paper's claims, run records and the inspection of the networks; writes nothing. `ferutils.paper` holds the rule.
+Reads the paper's claims, run records and the inspection of the networks; writes nothing.
+`ferutils.paper` holds the rule.
 """
 
 import re

@@ -130,15 +130,33 @@ def test_learning_curves_of_one_epoch_can_be_seen():
 # ---- scores -------------------------------------------------------------------------------------
 
 
-def test_confusion_writes_counts_and_colours_shares():
+def test_confusion_writes_and_colours_shares_and_counts_images_below():
     counts = metrics.confusion(answers([0, 0, 0, 0, 1], [0, 0, 0, 2, 1]))
     ax = figures.confusion(counts)
-    assert [int(text) for text in texts(ax.texts)] == counts.to_numpy().ravel().tolist()
+    fields = {}
+    for text in ax.texts:
+        fields.setdefault(text.xy, []).append(text.get_text())
+    assert (fields[0.5, 0.5], fields[2.5, 0.5]) == (["75 %", "3"], ["25 %", "1"])  # of angry
+    assert fields[1.5, 1.5] == ["100 %", "1"]
+    assert fields[3.5, 3.5] == ["0 %", "0"]  # an emotion without images, not divided by zero
+    assert len(fields) == 49
     shares = np.asarray(ax.collections[0].get_array()).reshape(7, 7)
     assert (shares[0, 0], shares[0, 2], shares[1, 1]) == (0.75, 0.25, 1)
-    assert not shares[2:].any()  # an emotion without images is empty, not divided by zero
+    assert not shares[2:].any()
     assert tuple(texts(ax.get_xticklabels())) == tuple(texts(ax.get_yticklabels())) == EMOTIONS
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+
+def test_confusion_is_written_in_letters_that_stand_out_from_their_field():
+    ax = figures.confusion(metrics.confusion(answers([0, 0, 0, 1, 1, 2], [0, 0, 1, 0, 1, 2])))
+    ax.get_figure().canvas.draw()
+    fields = ax.collections[0].get_facecolors()[:, :3]
+    light = (fields**2.2) @ [0.2126, 0.7152, 0.0722]  # relative luminance, as WCAG weighs it
+    for text in ax.texts:
+        column, row = (int(place) for place in text.xy)
+        letter = float(text.get_color() == "white")
+        darker, lighter = sorted((letter, light[row * 7 + column]))
+        assert (lighter + 0.05) / (darker + 0.05) > 3
 
 
 def test_confusion_is_drawn_on_given_axes():
@@ -168,6 +186,33 @@ def test_recall_can_be_drawn_where_an_emotion_is_absent_or_always_right():
     points = ax.containers[0][0].get_xdata().astype(float)
     assert points[:2].tolist() == [1, 0]
     assert np.isnan(points[2:]).all()
+
+
+def test_reliability_sets_accuracy_against_confidence_above_the_answers():
+    sure, unsure = answers([0, 1, 2, 3], [0, 1, 2, 0]), answers([0, 1], [0, 0], 0.5)
+    found = {"sure": metrics.calibration(sure), "unsure": metrics.calibration(unsure)}
+    axes = figures.reliability(found)
+    assert axes.shape == (2, 2)
+    assert [title_of(ax) for ax in axes[0]] == ["sure", "unsure"]
+    for diagram, (confidence, value) in zip(axes[0], [(0.9, 0.75), (0.5, 0.5)], strict=True):
+        ((points, _, (bars,)),) = diagram.containers  # empty bins have neither point nor interval
+        assert (*points.get_xdata(), *points.get_ydata()) == pytest.approx((confidence, value))
+        assert np.ptp(bars.get_segments()[0][:, 1]) > 0.5
+        assert diagram.lines[0].get_xydata().tolist() == [[0, 0], [1, 1]]
+        assert (diagram.get_xlim(), diagram.get_ylim()) == ((0, 1), (0, 1))
+    for ax, (title, frame) in zip(axes[1], found.items(), strict=True):
+        heights = [bar.get_height() for bar in ax.patches]
+        assert heights == (frame["images"] / frame["images"].sum()).tolist(), title
+        assert [bar.get_x() for bar in ax.patches] == pytest.approx(frame.index.left.tolist())
+
+
+@pytest.mark.parametrize("diagrams", [1, 3])
+def test_reliability_has_a_column_per_diagram_on_one_scale(diagrams):
+    frame = metrics.calibration(record().predictions["PublicTest"])
+    axes = figures.reliability({f"run {number}": frame for number in range(diagrams)})
+    assert axes.shape == (2, diagrams)
+    for row in axes:
+        assert len({ax.get_ylim() for ax in row}) == 1
 
 
 def test_class_balance_has_a_bar_per_emotion_and_split():
@@ -277,9 +322,11 @@ def test_figures_do_not_change_what_they_are_given():
     one = record()
     table = tables.claimed_and_measured(PAPER, study(one))
     counts = metrics.confusion(one.predictions["PublicTest"])
-    before = [frame.copy() for frame in (one.history, table, counts)]
+    calibration = metrics.calibration(one.predictions["PublicTest"])
+    before = [frame.copy() for frame in (one.history, table, counts, calibration)]
     figures.learning_curves([one])
     figures.claimed_and_measured(table)
     figures.confusion(counts)
-    for frame, kept in zip((one.history, table, counts), before):
+    figures.reliability({"one": calibration})
+    for frame, kept in zip((one.history, table, counts, calibration), before, strict=True):
         pd.testing.assert_frame_equal(frame, kept)

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from synthetic import answers
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss
+from synthetic import answers, record
 
 from ferutils import metrics, records
 from ferutils.data import EMOTIONS
@@ -87,6 +88,37 @@ def test_macro_f1_is_one_where_every_answer_is_right():
     assert metrics.macro_f1(answers(range(7), range(7))) == 1
 
 
+def test_balanced_accuracy_gives_a_rare_emotion_the_weight_of_a_frequent_one():
+    found = metrics.balanced_accuracy(answers([3] * 9 + [1], [3] * 9 + [3]))
+    assert found == pytest.approx((1 + 0) / 2)  # accuracy is 9 / 10; emotions without images: left
+
+
+def test_balanced_accuracy_is_the_librarys():
+    one = record().predictions["PublicTest"]
+    expected = balanced_accuracy_score(one.labels, one.predicted)
+    assert metrics.balanced_accuracy(one) == pytest.approx(expected)
+
+
+def probable(labels, rows):
+    """Predictions with these probabilities, one row per image."""
+    return records.Predictions(
+        np.array(labels, np.uint8), np.log(np.array(rows, float)).astype(np.float32)
+    )
+
+
+FIRST_THREE = [0.5, 0.3, 0.12, 0.02, 0.02, 0.02, 0.02]
+
+
+def test_top_2_counts_the_first_and_the_second_answer():
+    found = metrics.top_2(probable([0, 1, 2, 2], [FIRST_THREE] * 4))
+    assert found == metrics.share(2, 4)
+
+
+def test_top_2_is_never_below_accuracy_even_where_all_are_equally_probable():
+    guessed = answers([0, 0, 1, 6], [0] * 4, 1 / 7)
+    assert metrics.top_2(guessed).value >= metrics.accuracy(guessed).value == 0.5
+
+
 def test_confusion_counts_the_truth_in_rows():
     found = metrics.confusion(answers([0, 0, 1, 6], [0, 1, 1, 3]))
     expected = np.zeros((7, 7), int)
@@ -121,6 +153,127 @@ def test_a_split_without_images_has_no_accuracy():
     assert math.isnan(metrics.accuracy(nobody).value)
 
 
+# ---- probabilities ------------------------------------------------------------------------------
+
+
+def test_probabilities_add_up_to_one_although_records_are_rounded():
+    rounded = records.to_float16(record().predictions["PublicTest"].log_probabilities)
+    one = records.Predictions(np.zeros(len(rounded), np.uint8), rounded.astype(np.float32))
+    assert np.abs(np.exp(one.log_probabilities).sum(axis=1) - 1).max() > 1e-5
+    found = metrics.probabilities(one)
+    assert found.sum(axis=1) == pytest.approx(1, abs=1e-12)
+    assert (found.argmax(axis=1) == one.predicted).all()
+
+
+def test_brier_is_the_sum_of_squared_differences():
+    right = 0.5**2 + 0.3**2 + 0.12**2 + 4 * 0.02**2
+    wrong = 0.5**2 + 0.7**2 + 0.12**2 + 4 * 0.02**2
+    found = metrics.brier(probable([0, 1], [FIRST_THREE] * 2))
+    assert found == pytest.approx((right + wrong) / 2, rel=1e-6)
+
+
+def test_brier_ends_at_nothing_and_two():
+    sure = 1 - 6e-7
+    assert metrics.brier(answers([0, 1], [0, 1], sure)) == pytest.approx(0, abs=1e-6)
+    assert metrics.brier(answers([0, 1], [1, 0], sure)) == pytest.approx(2, abs=1e-5)
+
+
+def test_brier_is_the_librarys():
+    one = record().predictions["PublicTest"]
+    expected = brier_score_loss(one.labels, metrics.probabilities(one), labels=range(7))
+    assert metrics.brier(one) == pytest.approx(expected)
+
+
+def test_calibration_sorts_answers_by_their_confidence():
+    sure, unsure = answers([0, 1, 2, 3], [0, 1, 2, 0], 0.85), answers([0, 1], [0, 0], 0.45)
+    both = records.Predictions(
+        *(
+            np.concatenate([getattr(one, name) for one in (sure, unsure)])
+            for name in ("labels", "log_probabilities")
+        )
+    )
+    found = metrics.calibration(both, bins=10)
+    assert found["images"].tolist() == [0, 0, 0, 0, 2, 0, 0, 0, 4, 0]
+    assert found["confidence"].iloc[[4, 8]].tolist() == pytest.approx([0.45, 0.85])
+    for place, expected in ((4, metrics.share(1, 2)), (8, metrics.share(3, 4))):
+        assert tuple(found.iloc[place][["value", "low", "high"]]) == expected
+    assert found.loc[0.85, "images"] == 4  # the index is what the bin holds
+    assert found.loc[0.05, ["value", "confidence"]].isna().all()
+
+
+def test_a_confidence_on_a_limit_belongs_to_the_bin_below():
+    quarters = np.array([[0.25, 0.25, 0.25, 0.25, 0, 0, 0]])
+    with np.errstate(divide="ignore"):
+        found = metrics.calibration(probable([0], quarters), bins=4)
+    assert found["images"].tolist() == [1, 0, 0, 0]
+
+
+def test_full_confidence_is_in_the_last_bin():
+    found = metrics.calibration(answers([0], [0], 1 - 1e-9))
+    assert found["images"].tolist() == [0] * 14 + [1]
+
+
+def test_the_calibration_error_weighs_each_gap_by_its_images():
+    sure = answers([0, 1, 2, 3], [0, 1, 0, 0], 0.85)  # half of them right
+    assert metrics.expected_calibration_error(sure) == pytest.approx(0.35, abs=1e-6)
+    mixed = probable([0, 0, 1], [[0.85, *[0.025] * 6]] * 2 + [FIRST_THREE])
+    assert metrics.expected_calibration_error(mixed) == pytest.approx((2 * 0.15 + 0.5) / 3)
+
+
+def test_too_much_and_too_little_confidence_do_not_cancel_out_across_bins():
+    both = probable([0, 1], [FIRST_THREE, [0.9, 0.05, *[0.01] * 5]])  # right at 0.5, wrong at 0.9
+    assert metrics.expected_calibration_error(both) == pytest.approx((0.5 + 0.9) / 2)
+
+
+def test_a_training_that_diverged_has_scores_that_are_no_numbers():
+    nothing = records.Predictions(np.zeros(3, np.uint8), np.full((3, 7), np.nan, np.float32))
+    assert math.isnan(metrics.brier(nothing))
+    assert math.isnan(metrics.expected_calibration_error(nothing))
+
+
+# ---- several networks as one --------------------------------------------------------------------
+
+
+def test_an_ensemble_answers_with_the_mean_of_the_probabilities():
+    first, second = (
+        probable([1], [[0.6, 0.4, *[1e-9] * 5]]),
+        probable([1], [[0.1, 0.9, *[1e-9] * 5]]),
+    )
+    found = metrics.ensemble([first, second])
+    assert np.exp(found.log_probabilities[0, :2]) == pytest.approx([0.35, 0.65])
+    assert found.predicted == [1]
+
+
+def test_an_ensemble_of_one_is_that_one():
+    one = record().predictions["PublicTest"]
+    found = metrics.ensemble([one])
+    assert np.allclose(found.log_probabilities, one.log_probabilities, atol=1e-6)
+    assert np.array_equal(found.labels, one.labels)
+
+
+def test_an_ensembles_loss_is_never_above_the_mean_of_its_members():
+    members = [record(seed=seed).predictions["PublicTest"] for seed in range(3)]
+    shuffled = [
+        records.Predictions(one.labels, np.roll(one.log_probabilities, turn, axis=1))
+        for turn, one in enumerate(members)
+    ]
+    found = metrics.ensemble(shuffled)
+    mean = sum(map(metrics.loss, shuffled)) / 3
+    assert metrics.loss(found) < mean
+    averaged = sum(np.exp(one.log_probabilities.astype(float)) for one in shuffled) / 3
+    expected = log_loss(
+        found.labels, averaged / averaged.sum(axis=1, keepdims=True), labels=range(7)
+    )
+    assert metrics.loss(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_ensemble_refuses_members_that_saw_other_images():
+    labels = np.arange(7, dtype=np.uint8)
+    members = [answers(labels, labels), answers(labels, labels), answers(labels[::-1], labels)]
+    with pytest.raises(ValueError, match=r"Expected predictions of the same images\. Received: 7"):
+        metrics.ensemble(members)
+
+
 # ---- two models on the same images --------------------------------------------------------------
 
 
@@ -146,6 +299,29 @@ def test_mcnemar_refuses_other_images():
         ValueError, match=r"Expected predictions of the same images\. Received: 7 and"
     ):
         metrics.mcnemar(answers(labels, labels), answers(labels[:6], labels[:6]))
+
+
+def test_the_difference_of_accuracies_has_the_interval_of_the_paired_t_test():
+    labels = np.zeros(200, np.uint8)
+    first, second = np.zeros(200, int), np.zeros(200, int)
+    first[:10], second[10:50] = 1, 1  # 40 images that the first alone gets right, 10 the second
+    found = metrics.difference(answers(labels, first), answers(labels, second))
+    assert found.value == pytest.approx(0.15)
+    half = 1.971957 * math.sqrt((50 / 200 - 0.15**2) / 199)  # t at 97.5 % with 199 degrees
+    assert found[1:] == pytest.approx((0.15 - half, 0.15 + half), abs=1e-6)
+
+
+def test_the_difference_changes_its_sign_with_the_order():
+    one, other = answers([0, 1, 2, 3], [0, 1, 2, 0]), answers([0, 1, 2, 3], [0, 0, 0, 0])
+    found, turned = metrics.difference(one, other), metrics.difference(other, one)
+    assert found == pytest.approx((-turned.value, -turned.high, -turned.low))
+    assert found.value == 0.5
+    assert metrics.difference(one, one) == (0, 0, 0)
+
+
+def test_the_difference_refuses_other_images():
+    with pytest.raises(ValueError, match=r"Expected predictions of the same images"):
+        metrics.difference(answers([0, 1], [0, 1]), answers([1, 0], [0, 1]))
 
 
 def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
