@@ -279,7 +279,8 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
 
     Args:
         table: rows with columns model, measure (a history column), claimed, margin (rounding plus
-            tolerance), measured (list, one value per run), reduced.
+            tolerance), measured (list, one value per run), low and high (the interval of their
+            mean, NaN where nothing was measured), reduced.
 
     Returns:
         The two axes: accuracies, losses.
@@ -301,7 +302,7 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
     handles = [
         plt.Line2D([], [], marker="D", ls="", mfc="white", mec="black", label="the paper"),
         plt.Line2D([], [], lw=7, color="#DDDDDD", label="its rounding and our tolerance"),
-        plt.Line2D([], [], marker="o", ls="", color=INDIGO, label="our runs"),
+        plt.Line2D([], [], marker="o", lw=2, ms=5, color=INDIGO, label="our runs, interval"),
         plt.Line2D([], [], marker="o", ls="", mfc="none", mec=INDIGO, label="ours, reduced"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
@@ -309,12 +310,14 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
 
 
 def _claim_row(ax: Axes, place: int, row: pd.Series) -> None:
+    """The paper's figure above the line of its row, our runs and their interval below."""
+    above, below = place - 0.17, place + 0.17
     low, high = row["claimed"] - row["margin"], row["claimed"] + row["margin"]
-    ax.plot([low, high], [place, place], lw=7, color="#DDDDDD", solid_capstyle="butt", zorder=1)
-    ax.plot(row["claimed"], place, "D", mfc="white", mec="black", ms=6, zorder=2)
-    fill = "none" if row["reduced"] else INDIGO
-    measured = row["measured"]
-    ax.plot(measured, [place] * len(measured), "o", mfc=fill, mec=INDIGO, ms=5, zorder=3)
+    ax.plot([low, high], [above, above], lw=7, color="#DDDDDD", solid_capstyle="butt", zorder=1)
+    ax.plot(row["claimed"], above, "D", mfc="white", mec="black", ms=5.5, zorder=2)
+    measured, fill = row["measured"], "none" if row["reduced"] else INDIGO
+    ax.plot([row["low"], row["high"]], [below, below], lw=2, color=INDIGO, alpha=0.5, zorder=2)
+    ax.plot(measured, [below] * len(measured), "o", mfc=fill, mec=INDIGO, ms=4, zorder=3)
 
 
 def _row_name(row: pd.Series) -> str:

@@ -56,13 +56,8 @@ def _warning(sentences: Sequence[str]) -> Markdown | None:
     return Markdown(f"```{{warning}}\n{text}\n```") if text else None
 
 
-def summary(paper: Paper, findings: Sequence[Finding], study: Study) -> Markdown:
-    """The answer in short: Table 3 by network, all claims by verdict, and the runs behind it."""
-    final = set(tables.table_3_claims(paper))
-    networks = [
-        f"{model} {_counted(one for one in findings if one.claim in final and _is_of(one, model))}"
-        for model in study.by_model
-    ]
+def summary(findings: Sequence[Finding], study: Study) -> Markdown:
+    """The answer in short: all claims by verdict, and the runs behind it."""
     runs = ", ".join(
         f"{len(records)} of the {model} network{' (reduced)' if study.reduced(model) else ''}"
         for model, records in study.by_model.items()
@@ -70,14 +65,10 @@ def summary(paper: Paper, findings: Sequence[Finding], study: Study) -> Markdown
     failed = [one.claim for one in findings if one.verdict == Verdict.NOT_REPRODUCED]
     contradicted = sum(claim.follows is False for claim in failed)
     return Markdown(
-        f"The final figures of its Table 3: {'; '.join(networks)}. Of all its {len(findings)} "
-        f"claims: {_counted(findings)}; of those not reproduced, {contradicted} are contradicted "
-        f"by another passage of the paper itself. Runs behind this: {runs}. {effort(study).data}"
+        f"Of the paper's {len(findings)} claims: {_counted(findings)}. Of those not reproduced, "
+        f"{contradicted} are contradicted by another passage of the paper itself. Runs behind "
+        f"this: {runs}. {effort(study).data}"
     )
-
-
-def _is_of(finding: Finding, model: str) -> bool:
-    return finding.claim.quantity.startswith(f"{model}.")
 
 
 def _counted(findings: Iterable[Finding]) -> str:

@@ -222,6 +222,7 @@ def claimed_and_measured(paper: Paper, found: Study) -> pd.DataFrame:
     for claim in table_3_claims(paper):
         model, measure = claim.quantity.split(".")
         finding = verdicts.find(paper, found, claim)
+        low, high = interval(finding.measured) if finding.measured else (math.nan, math.nan)
         rows.append(
             {
                 "model": model,
@@ -229,6 +230,8 @@ def claimed_and_measured(paper: Paper, found: Study) -> pd.DataFrame:
                 "claimed": claim.value,
                 "margin": claim.rounding + paper.tolerance(claim),
                 "measured": finding.measured,
+                "low": low,
+                "high": high,
                 "reduced": finding.verdict == Verdict.REDUCED,
             }
         )
@@ -326,17 +329,32 @@ def anchor(record: Record) -> str:
     return f"run-{record.run.id}"
 
 
-def at_a_glance(found: list[Finding]) -> pd.DataFrame:
-    """How many claims of which kind have which verdict."""
-    kinds = Counter((verdicts.kind_of(finding.claim), finding.verdict) for finding in found)
-    rows = []
-    for kind in verdicts.KINDS:
-        row = {"Claims about": kind}
-        row |= {SIGNS[verdict]: str(kinds[kind, verdict]) for verdict in Verdict}
-        rows.append(row | {"All": str(sum(kinds[kind, verdict] for verdict in Verdict))})
+def at_a_glance(paper: Paper, found: list[Finding]) -> pd.DataFrame:
+    """How many claims have which verdict: Table 3 by network, all others by kind; noughts empty."""
+    counts = Counter((_subject(paper, finding.claim), finding.verdict) for finding in found)
+    subjects = dict.fromkeys(_subject(paper, claim) for claim in table_3_claims(paper))
+    subjects |= dict.fromkeys(_subject(paper, claim) for claim in _by_kind(paper))
+    rows = [
+        {"Claims about": subject}
+        | {SIGNS[verdict]: str(counts[subject, verdict] or "") for verdict in Verdict}
+        | {"All": str(sum(counts[subject, verdict] for verdict in Verdict))}
+        for subject in subjects
+    ]
     totals = Counter(finding.verdict for finding in found)
     row = {"Claims about": "**all**"} | {SIGNS[one]: f"**{totals[one]}**" for one in Verdict}
     return pd.DataFrame([*rows, row | {"All": f"**{len(found)}**"}])
+
+
+def _by_kind(paper: Paper) -> list[NumberClaim | StatementClaim]:
+    return sorted(paper.claims, key=lambda claim: verdicts.KINDS.index(verdicts.kind_of(claim)))
+
+
+def _subject(paper: Paper, claim: NumberClaim | StatementClaim) -> str:
+    """What a row of the table at a glance counts a claim under."""
+    if claim in table_3_claims(paper):
+        return f"Table 3, {claim.quantity.split('.')[0]} network"
+    kind = verdicts.kind_of(claim)
+    return "other results" if kind == "results" else kind
 
 
 def inspected(found: Inspection) -> pd.DataFrame:

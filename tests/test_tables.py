@@ -94,7 +94,7 @@ ALL_TABLES = {
     "origin": lambda: tables.origin(record()),
     "table_3": lambda: tables.table_3(PAPER, WHOLE),
     "claims": lambda: tables.claims(PAPER, FINDINGS),
-    "at_a_glance": lambda: tables.at_a_glance(FINDINGS),
+    "at_a_glance": lambda: tables.at_a_glance(PAPER, FINDINGS),
     "left_open": lambda: tables.left_open(PAPER),
     "inspected": lambda: tables.inspected(inspection.read()),
     "effort": lambda: tables.effort(WHOLE),
@@ -380,8 +380,12 @@ def test_claims_are_told_in_the_papers_words_with_their_place():
 
 
 def test_at_a_glance_counts_every_claim_once():
-    frame = tables.at_a_glance(FINDINGS)
-    counts = frame.set_index("Claims about").map(lambda text: int(text.strip("*")))
+    frame = tables.at_a_glance(PAPER, FINDINGS)
+    counts = frame.set_index("Claims about").map(lambda text: int(text.strip("*") or 0))
+    assert counts.index[:3].tolist() == [
+        f"Table 3, {model} network" for model in ("shallow", "improved", "deep")
+    ]
+    assert set(counts["All"].iloc[:3]) == {4}
     kinds, total = counts.iloc[:-1], counts.iloc[-1]
     assert total["All"] == len(PAPER.claims)
     assert (kinds.sum() == total).all()
