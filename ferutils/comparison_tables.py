@@ -236,7 +236,7 @@ def _width(share: float) -> str:
 
 
 def without_copies(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
-    """Accuracy with and without the held-out images that stand in Training.
+    """Accuracy with and without the held-out images that a network may know from Training.
 
     One run of each network, and the baselines.
     """
@@ -245,18 +245,23 @@ def without_copies(found: Study, linear: Linear, examined: Examination) -> pd.Da
     runs |= baselines.beside(known[0], linear) if known else {}
     return pd.DataFrame(
         [
-            {
-                "Network": name,
-                "Split": split,
-                "All images": with_interval(metrics.accuracy(answers[split])),
-                "Without those in Training": with_interval(apart.others),
-                "Those in Training": with_interval(apart.those),
-            }
+            {"Network": name, "Split": split} | _apart(answers[split], examined, split)
             for split in HELD_OUT
             for name, answers in runs.items()
-            for apart in [metrics.apart(answers[split], examined.in_training[split])]
         ]
     )
+
+
+def _apart(answers: Predictions, examined: Examination, split: str) -> dict[str, str]:
+    copies = metrics.apart(answers, examined.in_training[split])
+    photographs = metrics.apart(answers, examined.near_in_training[split])
+    shares = {
+        "All images": metrics.accuracy(answers),
+        "Without copies": copies.others,
+        "Without photographs of Training": photographs.others,
+        "Photographs of Training alone": photographs.those,
+    }
+    return {head: with_interval(share) for head, share in shares.items()}
 
 
 def examinable(found: Study, examined: Examination) -> list[Record]:

@@ -3,6 +3,8 @@
 Reads what it is given; writes nothing. Frames hold text ready to print.
 """
 
+from itertools import combinations
+
 import pandas as pd
 
 from ferutils.data import EMOTIONS, FER2013, SPLITS
@@ -36,18 +38,75 @@ def classes(counts: dict[str, list[int]]) -> pd.DataFrame:
 
 
 def copies(found: Examination) -> pd.DataFrame:
-    """Copies and blank pictures of each split."""
+    """Copies, photographs that stand in Training too, and pictures of nothing, by split."""
     return pd.DataFrame(
         [
             {
                 "Split": split,
                 "Images": f"{found.images[split]:,}",
                 "Copies of an earlier one": f"{found.copies_within[split]:,}",
-                "Stand in Training too": f"{len(found.in_training[split]):,}"
-                if split in found.in_training
-                else "–",
+                "Copies of one in Training": _counted(found.in_training, split),
+                "Photograph stands in Training": _counted(found.near_in_training, split),
                 "Blank": f"{len(found.blank[split]):,}",
+                "No photograph": f"{len(found.unlike_faces[split]):,}",
             }
             for split in SPLITS
+        ]
+    )
+
+
+def _counted(places: dict[str, list[int]], split: str) -> str:
+    return f"{len(places[split]):,}" if split in places else "–"
+
+
+def across(found: Examination) -> pd.DataFrame:
+    """Images of each split that have another image in a split: copies, and of one photograph."""
+    return pd.DataFrame(
+        [
+            {"Images of": split}
+            | {f"that stand in {other} too": _both(found, split, other) for other in SPLITS}
+            for split in SPLITS
+        ]
+    )
+
+
+def _both(found: Examination, split: str, other: str) -> str:
+    exact, near = (sum(alike.images[split][other]) for alike in (found.exact, found.near))
+    return f"{exact:,} / {near:,}"
+
+
+def leaked_by_emotion(found: Examination, counts: dict[str, list[int]]) -> pd.DataFrame:
+    """Per emotion, the share of held-out images whose copy, or photograph, stands in Training."""
+    rows = []
+    for label, emotion in enumerate(EMOTIONS):
+        row = {"Emotion": emotion}
+        for split in SPLITS[1:]:
+            shares = [
+                percent(alike.images[split]["Training"][label] / counts[split][label])
+                for alike in (found.exact, found.near)
+            ]
+            row[split] = " / ".join(shares)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def contradictions(found: Examination) -> pd.DataFrame:
+    """Pictures, and photographs, that stand in the dataset with two labels: how many for each two.
+
+    The pairs of labels are in the order of how many photographs have them.
+    """
+    rows = [
+        (found.near.groups[one][other], found.exact.groups[one][other], one, other)
+        for one, other in combinations(range(len(EMOTIONS)), 2)
+    ]
+    return pd.DataFrame(
+        [
+            {
+                "Labels": f"{EMOTIONS[one]} and {EMOTIONS[other]}",
+                "Equal pictures": f"{exact:,}",
+                "Photographs": f"{near:,}",
+            }
+            for near, exact, one, other in sorted(rows, key=lambda row: (-row[0], row[2:]))
+            if near
         ]
     )

@@ -69,6 +69,7 @@ def examined_of(one, **changes):
         "contradicting_pictures": 0,
         "contradicting_images": 0,
         "blank": {},
+        "near_in_training": {split: [0, 1, 2, 3] for split in one.predictions},
     }
     return Examination(**known | changes)
 
@@ -310,11 +311,11 @@ def test_the_rarest_emotion_stands_beside_the_most_frequent_with_the_width_of_it
 def test_images_that_stand_in_training_are_told_apart():
     frame = table("copies")
     row = row_of(frame, "PublicTest", "improved, seed 1")
-    assert row["Those in Training"].startswith("0.0 %")  # right from the hundredth image on
-    assert row["Without those in Training"] == plain(
-        tables.with_interval(metrics.share(1900, 3587))
-    )
-    assert row_of(frame, "PublicTest", "shallow, seed 0")["Those in Training"].startswith("100.0 %")
+    alone = "Photographs of Training alone"
+    assert row[alone].startswith("0.0 %")  # right from the hundredth image on
+    for head, others in (("Without copies", 3587), ("Without photographs of Training", 3585)):
+        assert row[head] == plain(tables.with_interval(metrics.share(1900, others)))
+    assert row_of(frame, "PublicTest", "shallow, seed 0")[alone].startswith("100.0 %")
     assert {"always “happy”", "linear classifier"} < set(frame["Network"])
 
 
