@@ -16,6 +16,8 @@ from ferutils.recipes import Recipe, run_id
 def obtain(recipe: Recipe, source: str | None = None) -> records.Record:
     """The record of a recipe; the run is trained first if it has none.
 
+    With FORCE=1 in the environment it is trained though it has one, which stays beside the new.
+
     Args:
         recipe: what to train.
         source: where FER-2013 is, in any public form; None: the environment variable FER2013.
@@ -28,12 +30,24 @@ def obtain(recipe: Recipe, source: str | None = None) -> records.Record:
     fingerprints = dataset.fingerprints if dataset else data.published_fingerprints()
     name = run_id(recipe, fingerprints)
     found = records.find(name)
-    if found is not None:
+    if found is not None and not _forced():
         print(f"Run {name}: read from its record of {found.run.started:%Y-%m-%d}.", flush=True)
         return found
     if dataset is None:
         raise ValueError(_no_dataset(recipe, name))
     return _train(recipe, dataset, name)
+
+
+def _forced() -> bool:
+    """Whether a recorded run is to be trained again."""
+    return os.environ.get("FORCE") == "1"
+
+
+def _set_aside(name: str) -> None:
+    """Make room for a new record where new records go; a record of the report stays as it is."""
+    old = paths.new_runs() / name
+    if (old / "run.json").is_file():
+        old.rename(old.with_name(f".{name}-replaced-{datetime.now(UTC):%Y%m%dT%H%M%S}"))
 
 
 def read_dataset(name: str, source: str | None = None) -> data.Dataset | None:
@@ -94,6 +108,8 @@ def _train(recipe: Recipe, dataset: data.Dataset, name: str) -> records.Record:
         code=records.Code(commit=commit, clean=clean, fingerprint=fingerprint),
         started=started,
     )
+    if _forced():
+        _set_aside(name)
     folder = records.write(run, trained.history, trained.predictions, paths.new_runs())
     return records.read(folder)
 

@@ -214,6 +214,21 @@ def test_a_run_is_trained_once_then_read(places, drawn, capsys, monkeypatch):
     assert files_in(places / "cache") == [runs.weights(name)]
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+def test_a_forced_run_is_trained_again_beside_its_old_records(places, drawn, monkeypatch):
+    made = fabricated(small_recipe(), records.note(drawn))
+    reported, old = (records.write(*made, places / name) for name in ("report", "runs"))
+    before = (old / "run.json").read_bytes()
+    monkeypatch.setenv("FORCE", "1")
+    new = runs.obtain(small_recipe())
+    assert new.run != made[0]
+    assert records.read(old).run == new.run
+    assert (reported / "run.json").read_bytes() == before
+    (kept,) = (places / "runs").glob(f".{old.name}-replaced-*/run.json")
+    assert kept.read_bytes() == before
+
+
 def check_the_record(record, drawn):
     run = record.run
     assert run.id == recipes.run_id(small_recipe(), drawn.fingerprints)

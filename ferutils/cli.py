@@ -1,0 +1,709 @@
+"""The command `ferutils`: what has been recorded, and what a recorded network answers.
+
+Reads datasets, records and images; writes CSV files, and removes what interrupted work left. What
+takes time to import is imported by the command that needs it, so that help comes at once.
+"""
+
+import csv
+import difflib
+import io
+import json
+import math
+import os
+import re
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ferutils import paths
+
+if TYPE_CHECKING:
+    from ferutils.recipes import Recipe
+    from ferutils.records import Record, Run
+
+RECORDED, NEW = "recorded", "new"  # in the report's folder; in the folder of new runs
+NONE = "-"  # of a cell without value, so that every row has as many words
+FORMULA = ("=", "+", "-", "@")  # a cell that begins so is computed by a spreadsheet
+NEAR = 0.4  # how much of a name must agree for it to be proposed, 0 to 1
+
+# What `records.write`, `training.save_weights` and the cache of datasets leave when they are cut
+# off.
+RUN_ID = r"[a-z_]+-[0-9a-f]{12}"
+UNFINISHED_RECORD = re.compile(rf"\.({RUN_ID})-\w+")
+UNFINISHED_FILE = re.compile(rf"\.unfinished-{RUN_ID}\.weights\.h5|fer2013-\w+\.part")
+IN_WORK_SECONDS = 600  # what changed later than this may be a running process's
+
+
+class _Explaining(click.Group):
+    """Shows the package's errors in their own words, without traceback or control characters."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except click.ClickException as error:
+            error.message = _plain_lines(error.message)
+            raise
+        except BrokenPipeError:  # the reader of a pipe has gone; click ends quietly
+            raise
+        except (OSError, ValueError) as error:
+            if isinstance(error, ValueError) and not str(error).startswith("Expected"):
+                raise  # a fault of ours, whose traceback is wanted
+            raise click.ClickException(_plain_lines(_reason(error))) from None
+
+
+def _reason(error: Exception) -> str:
+    """An error in one sentence or more."""
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(str(part) for part in (error.strerror, error.filename) if part)
+    return str(error)
+
+
+@click.group(cls=_Explaining, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Facial expression recognition, reproduced: the dataset, the recorded runs, their answers.
+
+    RUN is the id of a run, as `ferutils runs` lists it, or a beginning that no other id has.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+# Text that is safe to print, and aligned
+
+
+def _plain(text: str) -> str:
+    """Text whose control characters, which a terminal would obey, are written out as escapes."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def _plain_lines(text: str) -> str:
+    return "\n".join(map(_plain, text.split("\n")))
+
+
+def _print_table(rows: Sequence[Sequence[object]], numbers: Iterable[int] = (), indent="") -> None:
+    """Print rows of cells in columns two spaces apart.
+
+    Args:
+        rows: equally long; the head is one of them.
+        numbers: the columns that are aligned to the right.
+        indent: before each row.
+    """
+    cells = [[_plain(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    for row in cells:
+        aligned = [
+            cell.rjust(width) if place in numbers else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths))
+        ]
+        click.echo(indent + "  ".join(aligned).rstrip())
+
+
+def _print_section(title: str, rows: Mapping[str, object]) -> None:
+    click.echo(f"\n{title}")
+    _print_table(list(rows.items()), indent="  ")
+
+
+def _print_json(content: Any) -> None:
+    """Print JSON in ASCII; a number that JSON cannot hold becomes "NaN", as in run.json."""
+    text = json.dumps(_in_json(content), indent=2, allow_nan=False)
+    click.echo(text.replace("\x7f", r"\u007f"))  # the one control character that JSON lets stand
+
+
+def _in_json(content: Any) -> Any:
+    if isinstance(content, float) and not math.isfinite(content):
+        return "NaN"
+    if isinstance(content, dict):
+        return {key: _in_json(value) for key, value in content.items()}
+    return [_in_json(value) for value in content] if isinstance(content, list) else content
+
+
+def _percent(share: float | None) -> str:
+    return NONE if share is None else f"{100 * share:.1f}%"
+
+
+def _accuracy(scores: Mapping[str, Any]) -> str:
+    """The accuracy in some scores, with its interval where they have one."""
+    value = _percent(scores["accuracy"])
+    if "interval" not in scores:
+        return value
+    low, high = (f"{100 * limit:.1f}" for limit in scores["interval"])
+    return f"{value} ({low} to {high})"
+
+
+def _value(value: object) -> str:
+    """A parameter of a recipe."""
+    if value is None:
+        return "all"  # of the images; every other parameter has a value of its own
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# Finding runs
+
+
+def _folders(only: str | None = None) -> dict[str, Path]:
+    """The folders of records, each once, by what a run in them is called."""
+    folders = {RECORDED: paths.RECORDED_RUNS, NEW: paths.new_runs()}
+    if folders[RECORDED].resolve() == folders[NEW].resolve():
+        del folders[NEW]
+    return {where: folder for where, folder in folders.items() if only in (None, where)}
+
+
+def _read_runs(only: str | None = None) -> tuple[list[tuple[str, "Record"]], list[str]]:
+    """Every finished run with where it is, in the order of ids, and why the others are not read."""
+    from ferutils import records
+
+    found, problems = [], []
+    for where, folder in _folders(only).items():
+        for file in folder.glob("[!.]*/run.json"):
+            try:
+                found.append((where, records.read(file.parent)))
+            except (OSError, ValueError) as error:
+                problems.append(_reason(error))
+    found.sort(key=lambda one: (one[1].recipe.model, one[1].run.started.isoformat()))
+    return found, problems
+
+
+def _stop_for(problems: list[str]) -> None:
+    """End with what could not be read, after what could."""
+    if problems:
+        raise click.ClickException("\n".join(["Not every record could be read.", *problems]))
+
+
+def _find_run(given: str) -> tuple[str, "Record"]:
+    """Where the run lies that a user named, and its record.
+
+    Raises:
+        ValueError: no run, or more than one, has an id that begins so; or its record is damaged.
+    """
+    from ferutils import records
+
+    name = _resolve(given)
+    found = records.find(name)
+    where = RECORDED if (paths.RECORDED_RUNS / name / "run.json").is_file() else NEW
+    return where, found
+
+
+def _resolve(given: str) -> str:
+    """The id that a user meant."""
+    folders = _folders().values()
+    names = sorted({file.parent.name for one in folders for file in one.glob("[!.]*/run.json")})
+    matching = [name for name in names if given and name.startswith(given)]
+    if given in names or len(matching) == 1:
+        return given if given in names else matching[0]
+    if matching:
+        received = f"{given!r}, with which {len(matching)} ids begin: {', '.join(matching[:8])}"
+        remedy = "Give more of the id."
+        received += ", ..." if len(matching) > 8 else ""
+    else:
+        near = difflib.get_close_matches(given, names, cutoff=NEAR)
+        received = f"{given!r}, with which no id begins"
+        remedy = f"Did you mean {' or '.join(near)}?" if near else "List the runs: ferutils runs"
+    raise ValueError(
+        f"Expected the id of a run, or a beginning of one. Received: {received}. {remedy}"
+    )
+
+
+# What a run says of itself
+
+
+def _role(recipe: "Recipe", split: str) -> str:
+    """What a held-out split is to a run: those followed during training are its validation."""
+    return "validation" if recipe.validation_split in (split, "both") else "test"
+
+
+def _accuracies(run: "Run") -> dict[str, float | None]:
+    """Accuracy by role; None for the test where both held-out splits were followed."""
+    from ferutils.records import HELD_OUT
+
+    found = {}
+    for role in ("validation", "test"):
+        scores = [run.scores[split] for split in HELD_OUT if _role(run.recipe, split) == role]
+        images = sum(one.images for one in scores)
+        right = sum(one.accuracy * one.images for one in scores)
+        found[role] = right / images if images else None
+    return found
+
+
+def _copy(run: "Run") -> str:
+    """Which dataset a run saw, in one word."""
+    return "other-copy" if run.dataset.differences else run.dataset.name
+
+
+def _measured(record: "Record", split: str) -> dict[str, Any]:
+    """The scores of a held-out split, computed from the recorded answers."""
+    from ferutils import metrics
+
+    found = record.predictions[split]
+    accuracy = metrics.accuracy(found)
+    return {
+        "role": _role(record.recipe, split),
+        "images": len(found.labels),
+        "accuracy": accuracy.value,
+        "interval": [accuracy.low, accuracy.high],
+        "loss": metrics.loss(found),
+        "macro_f1": metrics.macro_f1(found),
+    }
+
+
+# Commands
+
+
+@main.command()
+@click.argument("path", envvar="FER2013", type=click.Path(path_type=Path))
+def check(path: Path) -> None:
+    """Read FER-2013 and compare it with the published one.
+
+    PATH is fer2013.csv, icml_face_data.csv, a folder of train/ and test/ images, or one of these
+    packed; without it, what the environment variable FER2013 names. The exit status is 1 where it
+    is not the published dataset.
+    """
+    from ferutils import data
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # says the differences, as we do below
+        dataset = data.load(path)
+    heads = [("split", "images", *data.EMOTIONS, "SHA-256")]
+    _print_table(
+        heads
+        + [
+            (split, sum(counts), *counts, dataset.fingerprints[split])
+            for split, counts in dataset.counts().items()
+        ],
+        numbers=range(1, 2 + len(data.EMOTIONS)),
+    )
+    if dataset.differences:
+        raise click.ClickException(
+            "\n".join(["This is not the published FER-2013.", *dataset.differences])
+        )
+    click.echo("This is the published FER-2013, pixel for pixel.")
+
+
+@main.command("runs")
+@click.option("--new", "only", flag_value=NEW, help="Only runs outside the report.")
+@click.option("--recorded", "only", flag_value=RECORDED, help="Only the report's runs.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_runs(only: str | None, as_json: bool) -> None:
+    """List the runs there are."""
+    found, problems = _read_runs(only)
+    if as_json:
+        _print_json([_summary(where, record.run) for where, record in found])
+    elif found:
+        heads = "run network dataset seed epochs validation test minutes date where options"
+        rows = [_listed(_summary(where, record.run), record.recipe) for where, record in found]
+        _print_table([heads.split(), *rows], numbers=(3, 4, 5, 6, 7))
+    else:
+        click.echo("There is no run yet.", err=True)
+    _stop_for(problems)
+
+
+def _summary(where: str, run: "Run") -> dict[str, Any]:
+    accuracies = {f"{role}_accuracy": value for role, value in _accuracies(run).items()}
+    return {
+        "id": run.id,
+        "where": where,
+        "dataset": _copy(run),
+        "recipe": run.recipe.model_dump(),
+        **accuracies,
+        "wall_seconds": run.cost.wall_seconds,
+        "started": run.started.isoformat(),
+    }
+
+
+def _listed(summary: dict[str, Any], recipe: "Recipe") -> tuple[object, ...]:
+    """A run as a row of the list; its options are those that no other column tells."""
+    told = ("model", "dataset", "seed", "epochs")
+    options = [f"{name}={_value(v)}" for name, v in recipe.differing().items() if name not in told]
+    return (
+        summary["id"],
+        recipe.model,
+        summary["dataset"],
+        recipe.seed,
+        recipe.epochs,
+        _percent(summary["validation_accuracy"]),
+        _percent(summary["test_accuracy"]),
+        f"{summary['wall_seconds'] / 60:.1f}",
+        summary["started"][:10],
+        summary["where"],
+        " ".join(options) or NONE,
+    )
+
+
+@main.command()
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def show(run: str, as_json: bool) -> None:
+    """Show all about one run.
+
+    Its recipe, scores with 95 % intervals (Wilson), dataset, cost, environment, code, and the
+    command that repeats it.
+    """
+    from ferutils import provenance, runs
+    from ferutils.records import HELD_OUT
+
+    where, record = _find_run(run)
+    content = json.loads(record.run.model_dump_json())
+    content["scores"] |= {split: _measured(record, split) for split in HELD_OUT}
+    content["where"] = where
+    content["weights_at_hand"] = runs.weights(record.run.id).is_file()
+    current = provenance.code_fingerprint(record.recipe.model)
+    content["code"]["current"] = record.run.code.fingerprint == current
+    content["command"] = record.recipe.command()
+    if as_json:
+        _print_json(content)
+    else:
+        _print_run(content)
+
+
+def _print_run(content: dict[str, Any]) -> None:
+    """Print what `show` has gathered of a run."""
+    recipe, cost = content["recipe"], content["cost"]
+    click.echo(f"{content['id']} ({content['where']}, begun {_plain(content['started'])})")
+    _print_section("Recipe", {name: _value(value) for name, value in recipe.items()})
+    _print_scores(content["scores"], content["kept_epoch"])
+    _print_section("Dataset", _dataset_rows(content["dataset"]))
+    gibibytes = cost["peak_memory_bytes"] / 2**30
+    _print_section(
+        "Cost",
+        {
+            "minutes": f"{float(cost['wall_seconds']) / 60:.1f}",
+            "training images per second": f"{float(cost['images_per_second']):.0f}",
+            "largest memory": f"{gibibytes:.1f} GiB",
+        },
+    )
+    environment = content["environment"]
+    _print_section("Environment", {**environment, "versions": _pairs(environment["versions"])})
+    _print_section("Code", _code_rows(content["code"]))
+    weights = "at hand" if content["weights_at_hand"] else "not at hand"
+    _print_section("Again", {"command": content["command"], "weights": weights})
+
+
+def _print_scores(scores: dict[str, dict[str, Any]], kept_epoch: int) -> None:
+    click.echo(f"\nScores with the weights of epoch {kept_epoch}")
+    rows = [("split", "role", "images", "loss", "macro-F1", "accuracy (95 % interval)")]
+    for split, one in scores.items():
+        # Of the training images, Keras' own figures alone are recorded.
+        macro_f1 = f"{one['macro_f1']:.3f}" if "macro_f1" in one else NONE
+        loss, role = f"{float(one['loss']):.3f}", one.get("role", "training")
+        rows.append((split, role, one["images"], loss, macro_f1, _accuracy(one)))
+    _print_table(rows, numbers=(2, 3, 4), indent="  ")
+
+
+def _dataset_rows(note: dict[str, Any]) -> dict[str, str]:
+    rows = {
+        split: f"{sum(note['counts'][split])} images, SHA-256 {fingerprint}"
+        for split, fingerprint in note["fingerprints"].items()
+    }
+    as_published = "as published" if note["name"] == "fer2013" else "drawn faces"
+    return {"name": note["name"], **rows, "state": " ".join(note["differences"]) or as_published}
+
+
+def _code_rows(code: dict[str, Any]) -> dict[str, str]:
+    state = {True: "clean tree", False: "changed tree", None: "no git"}[code["clean"]]
+    age = "as now" if code["current"] else "older than the code here, or newer"
+    return {
+        "commit": f"{code['commit'] or 'unknown'}, {state}",
+        "fingerprint": f"{code['fingerprint']}, {age}",
+    }
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+@main.command()
+@click.argument("first", metavar="RUN")
+@click.argument("second", metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def diff(first: str, second: str, as_json: bool) -> None:
+    """Compare two runs on the same images.
+
+    The parameters that differ, the scores, how many images one of the runs alone has right, and
+    the p-value of McNemar's exact test. Differences are those of the second from the first.
+    """
+    from ferutils.records import HELD_OUT
+
+    one, other = (_find_run(given)[1] for given in (first, second))
+    _check_same_images(one, other)
+    content = {
+        "runs": [one.run.id, other.run.id],
+        "recipe": _differing(one, other),
+        "splits": {split: _compared(one, other, split) for split in HELD_OUT},
+    }
+    if as_json:
+        _print_json(content)
+    else:
+        _print_difference(content)
+
+
+def _check_same_images(first: "Record", second: "Record") -> None:
+    """Refuse to compare what two runs got right of different images."""
+    from ferutils.records import HELD_OUT
+
+    seen = [
+        {split: (one.run.dataset.fingerprints[split], one.run.scores[split].images)
+         for split in HELD_OUT}
+        for one in (first, second)
+    ]  # fmt: skip
+    if seen[0] != seen[1]:
+        received = " and ".join(f"{one.run.id} on {_seen(one)}" for one in (first, second))
+        raise ValueError(
+            f"Expected two runs evaluated on the same images. Received: {received}. Compare runs "
+            "of one dataset with the same evaluation_images."
+        )
+
+
+def _seen(record: "Record") -> str:
+    """Which held-out images a run was evaluated on."""
+    from ferutils.records import HELD_OUT
+
+    prints, scores = record.run.dataset.fingerprints, record.run.scores
+    sizes = [f"{scores[one].images} of {one} {prints[one][:8]}..." for one in HELD_OUT]
+    return f"{_copy(record.run)} ({', '.join(sizes)})"
+
+
+def _differing(first: "Record", second: "Record") -> dict[str, list[Any]]:
+    """The parameters in which two runs differ, and their training images where these do."""
+    one, other = (record.recipe.model_dump() for record in (first, second))
+    found = {name: [one[name], other[name]] for name in one if one[name] != other[name]}
+    prints = [record.run.dataset.fingerprints["Training"] for record in (first, second)]
+    return found | ({"training_sha256": prints} if prints[0] != prints[1] else {})
+
+
+def _compared(first: "Record", second: "Record", split: str) -> dict[str, Any]:
+    """The scores of two runs on the same images, and what differs between their answers."""
+    from ferutils import metrics
+
+    one, other = (record.predictions[split] for record in (first, second))
+    test, gap = metrics.mcnemar(one, other), metrics.difference(other, one)
+    return {
+        "scores": [_measured(record, split) for record in (first, second)],
+        "difference": gap.value,
+        "difference_interval": [gap.low, gap.high],
+        "changed_verdict": test.first_alone + test.second_alone,
+        "first_alone_right": test.first_alone,
+        "second_alone_right": test.second_alone,
+        "p_value": test.p_value,
+    }
+
+
+def _print_difference(content: dict[str, Any]) -> None:
+    """Print what `diff` has gathered of two runs."""
+    click.echo("Parameters that differ")
+    rows = [(name, *map(_value, values)) for name, values in content["recipe"].items()]
+    _print_table([("", *content["runs"]), *(rows or [("none", "", "")])], indent="  ")
+    for split, found in content["splits"].items():
+        role = "/".join(dict.fromkeys(one["role"] for one in found["scores"]))
+        click.echo(f"\n{split} ({role}), {found['scores'][0]['images']} images")
+        _print_table(_score_rows(content["runs"], found), indent="  ")
+        click.echo(
+            f"  {found['changed_verdict']} images changed verdict: "
+            f"{found['first_alone_right']} only the first has right, "
+            f"{found['second_alone_right']} only the second; "
+            f"McNemar's p {_p_value(found['p_value'])}"
+        )
+
+
+def _score_rows(names: Sequence[str], found: dict[str, Any]) -> list[tuple[str, ...]]:
+    gaps = (found["difference"], *found["difference_interval"])
+    gap, low, high = (f"{100 * share:+.1f}" for share in gaps)
+    rows = [("", *names, "difference, points")]
+    rows.append(("accuracy", *map(_accuracy, found["scores"]), f"{gap} ({low} to {high})"))
+    for head, name in (("loss", "loss"), ("macro-F1", "macro_f1")):
+        rows.append((head, *(f"{one[name]:.3f}" for one in found["scores"]), ""))
+    return rows
+
+
+def _p_value(value: float) -> str:
+    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
+
+
+@main.command()
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The file; standard output by default."
+)
+def export(output: Path | None) -> None:
+    """Write every run as one row of a CSV file.
+
+    Recipe, scores, dataset, cost, environment and code; times in seconds, losses in nats.
+    """
+    found, problems = _read_runs()
+    content = _csv([_row(where, record.run) for where, record in found])
+    if output in (None, Path("-")):
+        click.echo(content, nl=False)
+    else:
+        _write_whole(output, content.encode())
+        click.echo(f"{len(found)} runs in {_plain(str(output))}", err=True)
+    _stop_for(problems)
+
+
+def _row(where: str, run: "Run") -> dict[str, Any]:
+    """A run as one row, by column."""
+    scores = {
+        f"{split}_{name}": value
+        for split, one in run.scores.items()
+        for name, value in one.model_dump().items()
+    }
+    prints = {f"{split}_sha256": value for split, value in run.dataset.fingerprints.items()}
+    environment = run.environment.model_dump(exclude={"versions"})
+    versions = {f"version_{name}": value for name, value in run.environment.versions.items()}
+    return {
+        "run": run.id,
+        "where": where,
+        "started": run.started.isoformat(),
+        **run.recipe.model_dump(),
+        "kept_epoch_number": run.kept_epoch,
+        "parameters": sum(layer.parameters for layer in run.layers),
+        **scores,
+        **prints,
+        "differences": " ".join(run.dataset.differences),
+        **run.cost.model_dump(),
+        **environment,
+        **{f"code_{name}": value for name, value in run.code.model_dump().items()},
+        **versions,
+    }
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    """Rows of text and numbers as CSV, whose head has every column once."""
+    columns = dict.fromkeys(column for row in rows for column in row)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_cell, columns))
+    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A cell; text that a spreadsheet would compute is marked as text by an apostrophe."""
+    if not isinstance(value, str):
+        return value
+    return "'" * value.startswith(FORMULA) + _plain(value)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    part = path.parent / f".{path.name}-{os.getpid()}.part"
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@main.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clean(yes: bool) -> None:
+    """Remove what interrupted work left behind.
+
+    Unfinished records and temporary files. A finished record is never removed, nor what changed in
+    the last ten minutes, which may be in work.
+    """
+    found = _left_behind()
+    waiting = [path for path in found if _may_be_in_work(path)]
+    for path in waiting:
+        click.echo(f"May be in work, stays: {_plain(str(path))}")
+    removable = [path for path in found if path not in waiting]
+    for path in removable:
+        click.echo(f"Unfinished: {_plain(str(path))}")
+    if not removable:
+        click.echo("Nothing to remove.")
+        return
+    if not yes:
+        click.confirm(f"Remove these {len(removable)}?", abort=True)
+    removed = [path for path in removable if _remove(path)]
+    click.echo(f"Removed: {len(removed)}")
+
+
+def _left_behind() -> list[Path]:
+    """Unfinished records, weights and dataset caches."""
+    caches = (paths.cache() / name for name in ("weights", "datasets"))
+    return [
+        path
+        for folder in (*_folders().values(), *caches)
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if _is_unfinished(path)
+    ]
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether this was not written to its end.
+
+    A whole record that has only not been given its name counts where the run has another one.
+    """
+    if path.is_symlink():
+        return False
+    if not path.is_dir():
+        return bool(UNFINISHED_FILE.fullmatch(path.name))
+    whole, begun = (path / "run.json").exists(), UNFINISHED_RECORD.fullmatch(path.name)
+    if begun:
+        return not whole or (path.parent / begun[1] / "run.json").exists()
+    return bool(re.fullmatch(RUN_ID, path.name)) and not whole
+
+
+def _may_be_in_work(path: Path) -> bool:
+    """Whether something in it changed of late, or, by a clock set back, later than now."""
+    inside = path.rglob("*") if path.is_dir() else ()
+    changed = max(one.lstat().st_mtime for one in (path, *inside))
+    return time.time() - changed < IN_WORK_SECONDS
+
+
+def _remove(path: Path) -> bool:
+    """Remove what is unfinished still; False where it has been finished or removed meanwhile."""
+    if not path.exists() or not _is_unfinished(path) or _may_be_in_work(path):
+        return False
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    return True
+
+
+@main.command()
+@click.argument("run")
+@click.argument(
+    "images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+def predict(run: str, images: tuple[Path, ...]) -> None:
+    """Say what the network of a run answers to image files.
+
+    An IMAGE is a PNG or JPEG file that a face fills. It is made grey, the largest square around
+    its centre is cut out, and that is resized to 48 x 48 pixels. The answers are the network's
+    probabilities for seven words; they do not tell what a person feels.
+    """
+    from ferutils import data, predicting, provenance
+
+    record = _find_run(run)[1]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow tells of its start
+    import numpy as np
+
+    faces = np.stack([predicting.face(path) for path in images])
+    answers = np.exp(predicting.log_probabilities(record, faces))
+    test = _percent(_accuracies(record.run)["test"])
+    click.echo(
+        f"What the network of run {record.run.id} answers, which is not what a person feels.\n"
+        f"It was trained on {_copy(record.run)} and is right for {test} of the test images."
+    )
+    if record.run.code.fingerprint != provenance.code_fingerprint(record.recipe.model):
+        click.echo("It was trained by other code than is here, and may answer otherwise.")
+    click.echo()
+    rows = [
+        (path, data.EMOTIONS[row.argmax()], *map(_percent, row))
+        for path, row in zip(images, answers)
+    ]
+    _print_table([("image", "answer", *data.EMOTIONS), *rows], numbers=range(2, 9))
+
+
+if __name__ == "__main__":
+    main()

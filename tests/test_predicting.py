@@ -1,0 +1,206 @@
+"""From image files to faces, and what a recorded network answers to them."""
+
+import zlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from helpers import EXPLAINED, small_dataset, small_recipe
+from PIL import Image
+from synthetic import DRAWN, record
+
+from ferutils import cli, paths, predicting, runs
+
+BLACK, WHITE = 0, 255
+
+
+def saved(picture, path, **options):
+    picture.save(path, **options)
+    return path
+
+
+# Faces
+
+
+def test_a_grey_image_of_the_right_size_stays_as_it_is(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    found = predicting.face(saved(Image.fromarray(pixels), tmp_path / "face.png"))
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, pixels)
+
+
+@pytest.mark.parametrize("size", [(300, 100), (100, 300), (96, 32), (20, 60)])
+def test_the_square_around_the_centre_is_cut_out(tmp_path, size):
+    picture = Image.new("L", size, BLACK)
+    side = min(size)
+    left, top = ((length - side) // 2 for length in size)
+    picture.paste(WHITE, (left, top, left + side, top + side))
+    found = predicting.face(saved(picture, tmp_path / "face.png"))
+    assert found.shape == (48, 48)
+    assert (found[2:-2, 2:-2] == WHITE).all()  # resizing mixes neighbours at the very edge
+
+
+def test_a_large_image_is_made_smaller_as_a_whole(tmp_path):
+    picture = Image.new("L", (480, 480), BLACK)
+    picture.paste(WHITE, (240, 0, 480, 480))
+    found = predicting.face(saved(picture, tmp_path / "face.png"))
+    assert (found[:, :22] == BLACK).all()
+    assert (found[:, 26:] == WHITE).all()
+
+
+def test_a_picture_is_turned_as_its_camera_says(tmp_path):
+    picture = Image.new("L", (96, 96), BLACK)
+    picture.paste(WHITE, (0, 0, 96, 48))  # the upper half
+    exif = Image.Exif()
+    exif[0x0112] = 3  # orientation: upside down
+    found = predicting.face(saved(picture, tmp_path / "face.jpg", exif=exif, quality=100))
+    assert found[:20].max() < 10
+    assert found[28:].min() > 245
+
+
+def test_colour_becomes_luma(tmp_path):
+    picture = Image.new("RGB", (48, 48), (255, 0, 0))
+    found = predicting.face(saved(picture, tmp_path / "face.png"))
+    assert (found == round(255 * 0.299)).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_transparent_is_white(tmp_path, mode):
+    picture = Image.new(mode, (48, 48), 0)
+    found = predicting.face(saved(picture, tmp_path / "face.png"))
+    assert (found == WHITE).all()
+
+
+def test_sixteen_bits_keep_their_range(tmp_path):
+    levels = np.linspace(0, 65535, 48 * 48).astype(np.uint16).reshape(48, 48)
+    found = predicting.face(saved(Image.fromarray(levels), tmp_path / "face.png"))
+    assert np.array_equal(found, levels // 256)
+
+
+def make_bomb(path):
+    """A small file that says it has a thousand million pixels."""
+    content = bytearray(saved(Image.new("L", (1, 1)), path).read_bytes())
+    content[16:24] = (40_000).to_bytes(4) * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4)
+    path.write_bytes(content)
+
+
+def cut_off(path):
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    path.write_bytes(saved(Image.fromarray(pixels), path).read_bytes()[:900])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: None,
+        lambda path: path.mkdir(),
+        lambda path: path.touch(),
+        lambda path: path.write_bytes(b"\x80\x04pickle"),
+        lambda path: Image.new("L", (48, 48)).save(path, "GIF"),
+        cut_off,
+        make_bomb,
+    ],
+    ids=["nothing", "folder", "empty", "pickle", "GIF", "cut off", "too many pixels"],
+)
+def test_what_is_no_whole_png_or_jpeg_is_refused(tmp_path, write):
+    write(tmp_path / "face.png")
+    with pytest.raises(ValueError, match=EXPLAINED):
+        predicting.face(tmp_path / "face.png")
+
+
+def test_a_huge_file_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(predicting, "MAX_FILE_BYTES", 50)
+    with pytest.raises(ValueError, match=EXPLAINED) as refusal:
+        predicting.face(saved(Image.new("L", (48, 48)), tmp_path / "face.png"))
+    assert "larger" in str(refusal.value)
+
+
+# Answers
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run that was trained for this, its dataset, and where its weights are."""
+    places, drawn = tmp_path_factory.mktemp("places"), small_dataset()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "RECORDED_RUNS", places / "recorded")
+        patch.setenv("FERUTILS_RUNS", str(places / "new"))
+        patch.setenv("FERUTILS_CACHE", str(places / "cache"))
+        patch.setattr(runs.faces, "draw", lambda: drawn)
+        made = runs.obtain(small_recipe(epochs=1))
+        yield SimpleNamespace(record=made, dataset=drawn, weights=runs.weights(made.run.id))
+
+
+@pytest.mark.slow
+def test_a_recorded_network_answers_as_its_record_says(trained):
+    images = trained.dataset.splits["PrivateTest"].images
+    found = predicting.log_probabilities(trained.record, images)
+    recorded = trained.record.predictions["PrivateTest"]
+    assert np.allclose(found, recorded.log_probabilities, rtol=2e-3, atol=2e-3)  # float16
+    assert np.allclose(np.exp(found).sum(axis=1), 1)
+    assert np.array_equal(found.argmax(axis=1), recorded.predicted)
+
+
+@pytest.mark.slow
+def test_the_command_answers_as_the_record_says(trained, tmp_path):
+    image = Image.fromarray(trained.dataset.splits["PrivateTest"].images[0])
+    file = saved(image, tmp_path / "face.png")
+    name = trained.record.run.id
+    result = CliRunner().invoke(cli.main, ["predict", name[:12], str(file)])
+    assert result.exit_code == 0
+    printed = [float(cell.strip("%")) for cell in result.stdout.split()[-7:]]
+    recorded = np.exp(trained.record.predictions["PrivateTest"].log_probabilities[0])
+    assert np.allclose(printed, 100 * recorded, atol=0.2)
+
+
+@pytest.mark.slow
+def test_weights_are_read_without_remark(trained, recwarn):
+    predicting.log_probabilities(trained.record, np.zeros((1, 48, 48), np.uint8))
+    assert [one for one in recwarn if "optimizer" in str(one.message)] == []
+
+
+def of_another_network(trained):
+    from ferutils import models, training
+
+    training.save_weights(models.build(small_recipe(hidden_neurons=8)), trained.weights)
+
+
+def without_an_answer(trained):
+    from ferutils import models, training
+
+    model = models.build(small_recipe())
+    model.set_weights([np.full_like(one, np.nan) for one in model.get_weights()])
+    training.save_weights(model, trained.weights)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda trained: trained.weights.write_bytes(trained.weights.read_bytes()[:5000]),
+        lambda trained: trained.weights.write_bytes(b"\x80\x04pickle"),
+        of_another_network,
+        without_an_answer,
+    ],
+    ids=["cut off", "no weights", "another network", "diverged"],
+)
+def test_weights_that_cannot_be_used_are_refused(trained, spoil):
+    kept = trained.weights.read_bytes()
+    spoil(trained)
+    try:
+        with pytest.raises(ValueError, match=EXPLAINED):
+            predicting.log_probabilities(trained.record, np.zeros((1, 48, 48), np.uint8))
+    finally:
+        trained.weights.write_bytes(kept)
+
+
+def test_without_weights_the_command_that_trains_again_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("FERUTILS_CACHE", str(tmp_path))
+    one = record(note=DRAWN)
+    with pytest.raises(ValueError, match=EXPLAINED) as refusal:
+        predicting.log_probabilities(one, np.zeros((1, 48, 48), np.uint8))
+    assert "no such file" in str(refusal.value)
+    assert predicting.training_command(one) in str(refusal.value)
+    assert one.recipe.command() in predicting.training_command(one)
