@@ -5,8 +5,10 @@
 #   make test                    run all tests
 #   make study FER2013=PATH      train every run of book/study.yml that has no record yet
 #   make examine FER2013=PATH    count copies, contradicting labels and blank pictures again
+#   make baselines FER2013=PATH  fit the linear classifier that the networks are measured against
+#   make inspect                 build the networks and try them on a handful of drawn faces again
 #   make readme                  renew the verdicts of README.md from the records
-#   make bench                   measure training throughput beside plain Keras
+#   make bench                   measure training beside plain Keras, and the report with 1,000 records
 #   make lint                    check code and notebooks
 #   make lock                    renew requirements.txt from pyproject.toml
 #   make clean                   remove what was generated, caches included; records stay
@@ -15,11 +17,12 @@ PYTHON ?= python3
 UV = 0.13.9
 BIN = .venv/bin
 READY = .venv/.ready
-SNAKEMAKE = $(BIN)/python -m snakemake --cores $(or $(CORES),2) --resources training=1 --quiet=rules
+SNAKEMAKE = $(BIN)/python -m snakemake --cores $(or $(CORES),2) --resources training=1 \
+  --rerun-incomplete --quiet=rules
 export FER2013
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test study examine readme bench lint lock clean setup
+.PHONY: book test study examine baselines inspect readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
@@ -32,9 +35,10 @@ test: $(READY)
 	@$(BIN)/python -m pytest
 	@echo "All tests passed."
 
+# --keep-incomplete: a record stays though its page fails, or is interrupted, after the training.
 study: $(READY)
 	@echo "Training what has no record yet, one run at a time ..."
-	@$(SNAKEMAKE) --keep-going study
+	@$(SNAKEMAKE) --keep-going --keep-incomplete study
 	@echo "The records are in book/runs."
 
 readme: $(READY)
@@ -45,8 +49,17 @@ examine: $(READY)
 	@$(BIN)/python -m ferutils.examination
 	@echo "What the dataset holds is in book/examination.json."
 
+baselines: $(READY)
+	@$(BIN)/python -m ferutils.baselines
+	@echo "The linear classifier is in book/baselines."
+
+inspect: $(READY)
+	@$(BIN)/python -m ferutils.inspection
+	@echo "What was seen of the networks is in book/inspection.json."
+
 bench: $(READY)
 	@$(BIN)/python tests/bench_training.py
+	@$(BIN)/python tests/bench_report.py
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -2,26 +2,58 @@
 # Only what changed is done again: an edit of prose executes no notebook, a change in the package
 # executes the pages but trains nothing, a new seed in book/study.yml trains one run.
 
+import fcntl
 import os
 import shlex
 import sys
 from pathlib import Path
 
-from ferutils import paths, recipes, runs, study
+from ferutils import data, faces, paths, recipes, study
 
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
 RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))
-STUDY = {
-    recipes.run_id(recipe, runs.published_fingerprints()): recipe
-    for entry in study.load()
-    for recipe in entry.recipes
-}
+MEASURED = ["book/examination.json", "book/inspection.json"] + sorted(
+    str(path.relative_to(paths.ROOT)) for path in (paths.BOOK / "baselines").iterdir()
+)
+THEME = sorted(
+    str(path.relative_to(paths.ROOT))
+    for folder in ("_static", "_extensions")
+    for path in (paths.BOOK / folder).rglob("*.*")
+    if path.suffix in (".css", ".js", ".py")
+)
+WANTED = [recipe for entry in study.load().runs for recipe in entry.recipes]  # most wanted first
+FINGERPRINTS = {"fer2013": data.published_fingerprints()}
+if any(recipe.dataset == "drawn" for recipe in WANTED):
+    FINGERPRINTS["drawn"] = faces.draw().fingerprints
+STUDY = {recipes.run_id(recipe, FINGERPRINTS[recipe.dataset]): recipe for recipe in WANTED}
 # A record is a source like any other: it is never made again, whatever has changed since.
 OPEN = [run for run in STUDY if not (paths.RECORDED_RUNS / run / "run.json").is_file()]
 PYTHON = shlex.quote(sys.executable)
 JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
 PAPERMILL = f"{PYTHON} -m papermill --no-progress-bar -k python3"
+
+
+def alone_or_beside():
+    """A file that is locked while this process lives, however it ends.
+
+    Snakemake's own locks outlive a kill, and stop the next start until somebody removes them: that
+    is done here, unless another Snakemake is at work in this folder, whose locks are meant.
+    """
+    folder = Path(".snakemake")
+    folder.mkdir(exist_ok=True)
+    alive = (folder / "alive").open("w")
+    try:
+        fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for lock in folder.glob("locks/*.lock"):
+            lock.unlink(missing_ok=True)
+    except BlockingIOError:
+        pass
+    fcntl.flock(alive, fcntl.LOCK_SH)
+    return alive
+
+
+ALIVE = alone_or_beside()
 
 
 def page_options(wildcards):
@@ -44,7 +76,7 @@ rule html:
         pages=expand("book/pages/{page}.ipynb", page=NOTEBOOKS),
         prose=sorted(map(str, paths.BOOK.relative_to(paths.ROOT).glob("*.md"))),
         settings=["_config.yml", "book/_toc.yml", "book/references.bib"],
-        theme=["book/_static/report.css", "book/_extensions/offline.py"],
+        theme=THEME,
     output:
         "_build/html/index.html",
     log:
@@ -59,8 +91,8 @@ rule page:
     input:
         notebook="notebooks/{page}.ipynb",
         package=PACKAGE,
-        claims=["book/paper.yml", "book/study.yml", "book/examination.json"],
-        records=RECORDS,
+        claims=["book/paper.yml", "book/study.yml"],
+        records=[*RECORDS, *MEASURED],
     output:
         "book/pages/{page}.ipynb",
     log:
@@ -83,12 +115,14 @@ rule study:
 # Trains one open run of the study.
 rule record:
     output:
-        "book/runs/{run}/run.json",
+        # update: a record that has come by another way since the start is read, not made again.
+        update("book/runs/{run}/run.json"),
     log:
         "_build/executed/{run}.ipynb",
     params:
         notebook=lambda wildcards: f"notebooks/{STUDY[wildcards.run].printed_model}.ipynb",
         options=lambda wildcards: STUDY[wildcards.run].options(),
+    priority: lambda wildcards: len(OPEN) - OPEN.index(wildcards.run)
     resources:
         training=1,
     shell:

@@ -322,12 +322,12 @@ def note(dataset: Dataset) -> DatasetNote:
 
 def seeds_of(record: Record) -> list[Record]:
     """The finished runs of a run's recipe and dataset with any seed, in the order of seeds."""
-    seedless = record.recipe.model_dump(exclude={"seed"})
-    every = {
-        other.run.id: other
-        for folder in (paths.new_runs(), paths.RECORDED_RUNS)  # the report's, where in both
-        for other in read_all(folder)
-        if other.recipe.model_dump(exclude={"seed"}) == seedless
-        and other.run.dataset.fingerprints == record.run.dataset.fingerprints
-    }
-    return sorted(every.values(), key=lambda other: other.recipe.seed)
+    fingerprints = record.run.dataset.fingerprints
+    found = {}
+    for folder in (paths.new_runs(), paths.RECORDED_RUNS):  # the report's, where in both
+        for file in folder.glob(f"{record.recipe.model}-*/run.json"):  # run.json alone is small
+            run = _read_run(file.parent)
+            same = run.recipe.model_copy(update={"seed": record.recipe.seed}) == record.recipe
+            if same and run.dataset.fingerprints == fingerprints:
+                found[run.id] = file.parent
+    return sorted(map(read, found.values()), key=lambda other: other.recipe.seed)

@@ -390,6 +390,20 @@ def test_the_other_seeds_of_a_run_are_found(note, tmp_path, monkeypatch):
     assert [one.recipe.seed for one in records.seeds_of(record)] == [0, 1, 2]
 
 
+def test_of_the_other_seeds_a_damaged_record_is_refused(note, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path)
+    monkeypatch.setenv("FERUTILS_RUNS", str(tmp_path / "new"))
+    first, second, longer = (
+        records.write(*fabricated(recipe, note), tmp_path)
+        for recipe in (small_recipe(), small_recipe(seed=1), small_recipe(epochs=3))
+    )
+    cut(longer / "predictions.npz")  # of a run that does not belong to them
+    assert len(records.seeds_of(records.read(first))) == 2
+    cut(second / "predictions.npz")
+    with pytest.raises(ValueError, match=EXPLAINED):
+        records.seeds_of(records.read(first))
+
+
 def test_of_two_records_of_a_seed_the_reports_own_counts(made, tmp_path, monkeypatch):
     run, history, predictions = made
     monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path / "report")
@@ -411,7 +425,12 @@ def test_new_records_go_to_the_cache_unless_told_otherwise(tmp_path, monkeypatch
 
 # The report's records
 
-RECORDED = sorted(folder for folder in paths.RECORDED_RUNS.glob("[!.]*") if folder.is_dir())
+# A study that is at work, or was killed, has an empty folder for its run.
+RECORDED = sorted(
+    folder
+    for folder in paths.RECORDED_RUNS.glob("[!.]*")
+    if folder.is_dir() and any(folder.iterdir())
+)
 
 
 @pytest.fixture(scope="module", params=RECORDED, ids=lambda folder: folder.name)
