@@ -17,7 +17,7 @@ from ferutils.inspection import Inspection
 from ferutils.paper import NumberClaim, Paper, StatementClaim, Verdict, interval
 from ferutils.recipes import PAPER
 from ferutils.records import HELD_OUT, Record
-from ferutils.study import Group, Study
+from ferutils.study import Study
 from ferutils.verdicts import Finding
 
 SIGNS = {
@@ -335,7 +335,7 @@ def at_a_glance(paper: Paper, found: list[Finding]) -> pd.DataFrame:
     subjects = dict.fromkeys(_subject(paper, claim) for claim in table_3_claims(paper))
     subjects |= dict.fromkeys(_subject(paper, claim) for claim in _by_kind(paper))
     rows = [
-        {"Claims about": subject}
+        {"Claims about": subject.replace(" ", "\u00a0")}
         | {SIGNS[verdict]: str(counts[subject, verdict] or "") for verdict in Verdict}
         | {"All": str(sum(counts[subject, verdict] for verdict in Verdict))}
         for subject in subjects
@@ -352,7 +352,7 @@ def _by_kind(paper: Paper) -> list[NumberClaim | StatementClaim]:
 def _subject(paper: Paper, claim: NumberClaim | StatementClaim) -> str:
     """What a row of the table at a glance counts a claim under."""
     if claim in table_3_claims(paper):
-        return f"Table 3, {claim.quantity.split('.')[0]} network"
+        return f"Table 3, {claim.quantity.split('.')[0]}"
     kind = verdicts.kind_of(claim)
     return "other results" if kind == "results" else kind
 
@@ -386,29 +386,6 @@ def left_open(paper: Paper) -> pd.DataFrame:
     return pd.DataFrame(
         [{"Left open": one.topic, "Here": one.default, "Why": one.why} for one in paper.left_open]
     )
-
-
-def study_runs(groups: Sequence[Group]) -> pd.DataFrame:
-    """The runs of one part of the study, with scores and cost where they have been recorded."""
-    rows = []
-    for group in groups:
-        done = {record.recipe: record for record in group.records}
-        for recipe in group.entry.recipes:
-            options = recipe.options()
-            named = {"Model": recipe.printed_model, "Options": f"`{options}`" if options else ""}
-            rows.append(named | _outcome(done.get(recipe)))
-    return pd.DataFrame(rows)
-
-
-def _outcome(record: Record | None) -> dict[str, str]:
-    if record is None:
-        return dict.fromkeys(("Validation accuracy", "Test accuracy", "Minutes", "Run"), "open")
-    return {
-        "Validation accuracy": percent(verdicts.score(record, "validation_accuracy")),
-        "Test accuracy": percent(verdicts.score(record, "test_accuracy")),
-        "Minutes": f"{record.run.cost.wall_seconds / 60:.1f}",
-        "Run": f"[`{record.run.id}`]{{#{anchor(record)}}}",
-    }
 
 
 def effort(found: Study) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 
 from ferutils import paths
 
@@ -125,6 +126,20 @@ def test_every_page_opens_from_disk_with_no_error_and_no_request_elsewhere(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         broken = "[...document.images].filter(i => !i.naturalWidth || !i.alt).map(i => i.src)"
         assert page.evaluate(broken) == [], name
+        page.close()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_keeps_a_reader_out(report, browser, scheme):
+    """WCAG 2.1, A and AA, as far as axe can see."""
+    levels = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    context = browser.new_context(color_scheme=scheme)
+    for name in PAGES:
+        page = context.new_page()
+        page.goto(f"file://{report}/{name}.html", wait_until="load")
+        found = Axe().run(page, options={"runOnly": levels})
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
         page.close()
     context.close()
 

@@ -19,11 +19,11 @@ from ferutils import (
     paths,
     provenance,
     recipes,
+    run_tables,
     tables,
     verdicts,
 )
 from ferutils.paper import Verdict
-from ferutils.study import Entry, Group
 from ferutils.verdicts import Finding
 
 WHOLE = study(*(record(model, seed=seed) for model in recipes.PAPER for seed in (0, 1)))
@@ -98,7 +98,6 @@ ALL_TABLES = {
     "left_open": lambda: tables.left_open(PAPER),
     "inspected": lambda: tables.inspected(inspection.read()),
     "effort": lambda: tables.effort(WHOLE),
-    "study_runs": lambda: tables.study_runs(WHOLE.groups),
     "splits": lambda: dataset_tables.splits(DRAWN.counts, PAPER),
     "classes": lambda: dataset_tables.classes(DRAWN.counts),
     "final_figures": lambda: tables.final_figures(PAPER, [record()]),
@@ -383,7 +382,7 @@ def test_at_a_glance_counts_every_claim_once():
     frame = tables.at_a_glance(PAPER, FINDINGS)
     counts = frame.set_index("Claims about").map(lambda text: int(text.strip("*") or 0))
     assert counts.index[:3].tolist() == [
-        f"Table 3, {model} network" for model in ("shallow", "improved", "deep")
+        f"Table\u00a03,\u00a0{model}" for model in ("shallow", "improved", "deep")
     ]
     assert set(counts["All"].iloc[:3]) == {4}
     kinds, total = counts.iloc[:-1], counts.iloc[-1]
@@ -427,7 +426,7 @@ def test_a_result_links_to_each_run_behind_it():
 
 
 def test_the_runs_that_claims_link_to_are_on_the_page_of_runs():
-    shown = " ".join(tables.study_runs(WHOLE.groups)["Run"])
+    shown = " ".join(run_tables.every_run(WHOLE).astype(str).to_numpy().ravel())
     linked = " ".join(tables.claims(PAPER, FINDINGS)["Runs"])
     anchors = set(re.findall(r"\(#([^)]+)\)", linked))
     assert anchors
@@ -484,10 +483,3 @@ def test_places_cover_every_figure_and_table_of_the_paper():
     assert frame["Here"].tolist() == [f"{{numref}}`{name}`" for name in tables.PLACES.values()]
     captions = [one.caption for one in (*PAPER.figures, *PAPER.tables)]
     assert frame["Its caption"].tolist() == captions
-
-
-def test_every_run_of_the_study_is_listed_and_open_ones_say_so():
-    entry = Entry(part="printed", model="shallow", seeds=[0, 1])
-    frame = tables.study_runs([Group(entry, [record("shallow")])])
-    assert frame["Options"].tolist() == ["", "`-p seed 1`"]
-    assert (frame["Test accuracy"] == "open").tolist() == [False, True]

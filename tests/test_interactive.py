@@ -1,0 +1,226 @@
+"""What pages embed for their scripts: whole, safe in HTML, small enough for hundreds of runs."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from helpers import fabricated
+from synthetic import OTHER_COPY, PUBLISHED, answers, group, record, study
+
+from ferutils import data, interactive, metrics, paths, recipes, records, run_tables
+
+SHALLOW = record("shallow")
+IMPROVED = records.Record(*fabricated(recipes.make(model="improved", seed=1), PUBLISHED, seed=1))
+WHOLE = study(SHALLOW, IMPROVED, others=[group("longer", model="deep", epochs=30)])
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a notebook would be given to display."""
+    bundles = []
+    monkeypatch.setattr(interactive, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+class Scripts(HTMLParser):
+    """The elements of a page, and the text of its scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.texts = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_data(self, text):
+        self.texts.append(text)
+
+
+def unpacked(text, count):
+    """The reverse of `interactive.pack`."""
+    codes = [interactive.CHARACTERS.index(character) for character in text]
+    return np.array([label for code in codes for label in divmod(code, 8)])[:count]
+
+
+# ---- HTML ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["</script><img src=x onerror=alert(1)>", "<!-- <script>", "]]>", '"', "é 😀 \u2028"]
+)
+def test_no_text_breaks_out_of_the_element_that_holds_it(text):
+    found = Scripts(interactive.embedded("curves", {"name": text}))
+    assert [tag for tag, _ in found.elements] == ["div", "script"]
+    assert found.elements[0][1]["data-interactive"] == "curves"
+    assert json.loads("".join(found.texts)) == {"name": text}
+
+
+def test_what_is_no_number_is_refused_rather_than_written_as_broken_json():
+    with pytest.raises(ValueError, match="JSON"):
+        interactive.embedded("curves", {"loss": float("nan")})
+
+
+def test_a_notebook_shows_the_html_and_no_raw_object(shown):
+    interactive.curves("a-figure", [SHALLOW])
+    (bundle,) = shown
+    assert bundle["text/html"].startswith('<div class="interactive" data-interactive="curves">')
+    assert bundle["text/plain"] == ""
+
+
+def test_each_kind_has_the_scripts_that_it_needs(shown):
+    interactive.curves("a-figure", [SHALLOW])
+    interactive.confusion("a-figure", [SHALLOW])
+    interactive.all_runs(WHOLE)
+    interactive.two_runs(WHOLE)
+    text = "".join(bundle["text/html"] for bundle in shown)
+    needs = (paths.BOOK / "_extensions" / "interactive.py").read_text()
+    for kind in re.findall(r'data-interactive="([a-z-]+)"', text):
+        assert f'    "{kind}": [' in needs
+    for script in re.findall(r'"((?:interactive|vendor)/[^"]+)"', needs):
+        assert (paths.BOOK / "_static" / script).is_file(), script
+
+
+def test_it_needs_no_keras():
+    for module in ("interactive", "run_tables"):
+        source = (paths.ROOT / "ferutils" / f"{module}.py").read_text()
+        assert not re.search(r"^\s*(import|from) (keras|tensorflow|ferutils\.(models|training))",
+                             source, re.MULTILINE)  # fmt: skip
+
+
+# ---- curves -------------------------------------------------------------------------------------
+
+
+def test_curves_have_every_epoch_of_every_run_and_the_papers_figures():
+    other = record("shallow", seed=3)
+    found = interactive.curves_data("shallow-curves", [SHALLOW, other], {"training_loss": 0.5})
+    assert found["figure"] == "shallow-curves"
+    assert [run["name"] for run in found["runs"]] == ["seed 0", "seed 3"]
+    assert found["claims"] == {"training_loss": 0.5}
+    for column in interactive.CURVES:
+        expected = other.history[column].round(4).tolist()
+        assert found["runs"][1]["history"][column] == pytest.approx(expected)
+
+
+def test_a_loss_that_is_no_number_leaves_a_gap():
+    losses = [1.0, float("nan"), float("inf")]
+    diverged = record("shallow", curves={"training_loss": losses}, epochs=3)
+    (run,) = interactive.curves_data("a-figure", [diverged])["runs"]
+    assert run["history"]["training_loss"] == [1.0, None, None]
+    assert "NaN" not in interactive.embedded("curves", {"runs": [run]})
+
+
+# ---- confusion ----------------------------------------------------------------------------------
+
+
+def test_confusion_counts_are_those_of_metrics_and_the_asked_run_is_shown_first():
+    found = interactive.confusion_data("a-figure", [SHALLOW, IMPROVED], IMPROVED)
+    assert found["shown"] == 1
+    assert found["runs"][1]["name"] == "improved, seed 1"
+    counts = found["runs"][1]["counts"]["PrivateTest"]
+    assert counts == metrics.confusion(IMPROVED.predictions["PrivateTest"]).to_numpy().tolist()
+    assert np.sum(counts) == 3589
+    assert tuple(found["emotions"]) == data.EMOTIONS
+    assert interactive.confusion_data("a-figure", [SHALLOW, IMPROVED])["shown"] == 0
+
+
+# ---- all runs -----------------------------------------------------------------------------------
+
+
+def test_all_runs_come_row_by_row_as_the_table_has_them():
+    found = interactive.all_runs_data(WHOLE)["runs"]
+    frame = run_tables.every_run(WHOLE)
+    assert len(found) == len(frame) == 4
+    for run, (_, row) in zip(found, frame.iterrows()):
+        assert run["name"] in row["Run"]
+        assert run["part"] == row["Part"]
+        assert f"`{run['command']}`" == row["Repeat it"]
+        assert (run["id"] is None) == (row["Test"] == run_tables.OPEN)
+
+
+def test_a_run_has_its_recipe_scores_cost_and_origin_and_an_open_one_its_recipe():
+    done, *_, still_open = interactive.all_runs_data(WHOLE)["runs"]
+    assert dict(done["recipe"])["batch size"] == "64"
+    assert [name for name, _ in done["recipe"]][:2] == ["model", "seed"]
+    scores = dict(done["particulars"]["Scores (95 % interval)"])
+    assert scores["Accuracy, PublicTest"] == run_tables.scores(SHALLOW, "PublicTest")["Accuracy"]
+    assert dict(done["particulars"]["Cost"])["device"] == "processor"
+    assert done["minutes"] == pytest.approx(SHALLOW.run.cost.wall_seconds / 60)
+    assert still_open["particulars"] == {}
+    assert [still_open[name] for name in ("validation", "test", "minutes")] == [None] * 3
+    assert dict(still_open["recipe"])["epochs"] == "30"
+
+
+def test_a_run_without_a_test_split_sorts_as_one_without_a_score():
+    both = record("shallow", validation_split="both")
+    part = group("kept epoch", both, model="shallow", validation_split="both")
+    (run,) = [one for one in interactive.all_runs_data(study(others=[part]))["runs"] if one["id"]]
+    assert run["test"] is None
+    assert run["validation"] is not None
+
+
+# ---- two runs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", [[], [6], [0, 1, 2, 3, 4, 5, 6], list(range(7)) * 3])
+def test_labels_come_out_of_the_text_as_they_went_in(labels):
+    text = interactive.pack(np.array(labels, np.uint8))
+    assert len(text) == (len(labels) + 1) // 2
+    assert unpacked(text, len(labels)).tolist() == labels
+
+
+def test_answers_and_labels_of_every_recorded_run_are_there():
+    found = interactive.two_runs_data(WHOLE)
+    assert [run["id"] for run in found["runs"]] == [SHALLOW.run.id, IMPROVED.run.id]
+    assert found["shown"] == [SHALLOW.run.id, IMPROVED.run.id]
+    for run, one in zip(found["runs"], (SHALLOW, IMPROVED)):
+        for split, predictions in one.predictions.items():
+            images = found["images"][run["splits"][split]["images"]]
+            assert images["count"] == len(predictions.labels)
+            labels = unpacked(images["labels"], images["count"])
+            assert labels.tolist() == predictions.labels.tolist()
+            said = unpacked(run["splits"][split]["answers"], images["count"])
+            assert said.tolist() == predictions.predicted.tolist()
+
+
+def test_labels_stand_once_for_the_runs_that_saw_the_same_images():
+    few = record("deep", answered={"PublicTest": answers([0, 1, 2], [0, 1, 1])})
+    alike = interactive.two_runs_data(study(SHALLOW, IMPROVED))
+    assert len(alike["images"]) == 2
+    runs = interactive.two_runs_data(study(SHALLOW, IMPROVED, few))["runs"]
+    seen = [run["splits"]["PublicTest"]["images"] for run in runs]
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_the_quantile_gives_the_interval_of_metrics():
+    one, other = (run.predictions["PublicTest"] for run in (SHALLOW, IMPROVED))
+    paired, count = metrics.mcnemar(one, other), len(one.labels)
+    quantile = interactive.two_runs_data(WHOLE)["images"].popitem()[1]["quantile"]
+    difference = (paired.first_alone - paired.second_alone) / count
+    variance = paired.first_alone + paired.second_alone - count * difference**2
+    half = quantile * np.sqrt(variance / (count - 1) / count)
+    assert metrics.difference(one, other).high == pytest.approx(difference + half)
+
+
+def test_some_hundreds_of_runs_stay_below_what_a_page_may_weigh():
+    """Of 3 MB for a page, 300 runs of 60 epochs leave a third to scripts and styles."""
+    alone = study(record("improved", epochs=60))
+    both = study(record("improved", epochs=60), record("shallow", epochs=60))
+    one, two = (
+        len(interactive.embedded("two-runs", interactive.two_runs_data(found)))
+        for found in (alone, both)
+    )
+    assert 300 * (two - one) < 2_000_000
+    runs = interactive.all_runs_data(alone)["runs"]
+    assert 300 * len(json.dumps(runs[0])) < 1_000_000
+
+
+def test_a_run_on_another_copy_of_the_dataset_is_told_from_one_on_the_published():
+    (run,) = [
+        one
+        for one in interactive.all_runs_data(study(record(note=OTHER_COPY)))["runs"]
+        if one["id"]
+    ]
+    assert "other pixels" in dict(run["particulars"]["Origin"])["dataset"]

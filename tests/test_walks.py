@@ -1,0 +1,488 @@
+"""A reader's walks through the interactive parts, in a real browser, opened from disk.
+
+With mouse and with the keyboard alone, wide and narrow, light and dark, and without JavaScript.
+What the pages compute themselves is set beside what the package computes.
+"""
+
+import csv
+import hashlib
+import html
+import itertools
+import runpy
+
+import numpy as np
+import pytest
+import test_report
+from helpers import fabricated
+from scipy import stats
+from synthetic import PUBLISHED, record
+
+from ferutils import interactive, metrics, paths, recipes, records, run_tables, verdicts
+from ferutils import study as study_module
+
+pytestmark = pytest.mark.slow
+
+report, browser = test_report.report, test_report.browser
+
+STATIC = paths.BOOK / "_static"
+NEEDS = runpy.run_path(str(paths.BOOK / "_extensions" / "interactive.py"))["NEEDS"]
+MODELS = ("shallow", "improved", "deep")
+VIEWS = list(itertools.product((1280, 390), ("light", "dark")))
+SHALLOW = record("shallow")
+IMPROVED = records.Record(*fabricated(recipes.make(model="improved", seed=1), PUBLISHED, seed=1))
+
+
+class Reader:
+    """Opens pages, notes what goes wrong, and gets about with the tab key."""
+
+    def __init__(self, browser, width=1280, scheme="light", **context):
+        view = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+        self.context = browser.new_context(**view, **context)
+        self.page, self.width = self.context.new_page(), width
+        self.errors, self.requests = [], []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: message.type == "error" and self.errors.append(message.text),
+        )
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self, file, fragment=""):
+        self.page.goto("about:blank")  # or a change of the fragment alone would load nothing
+        self.page.goto(f"{file.as_uri()}{fragment}", wait_until="load")
+        return self.page
+
+    def tab_to(self, locator):
+        """Presses the tab key until the element has the focus."""
+        wanted = locator.element_handle()
+        for _ in range(400):
+            self.page.keyboard.press("Tab")
+            if wanted.evaluate("element => element === document.activeElement"):
+                return
+        pytest.fail("the tab key does not lead there")
+
+    def check(self):
+        """No error, nothing from elsewhere, and nothing wider than the screen."""
+        assert self.errors == []
+        assert all(url.startswith(("file:", "data:", "blob:", "about:")) for url in self.requests)
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= self.width
+
+
+@pytest.fixture(params=VIEWS, ids=lambda view: f"{view[0]}-{view[1]}")
+def reader(browser, request):
+    one = Reader(browser, *request.param)
+    yield one
+    one.check()
+    one.context.close()
+
+
+@pytest.fixture
+def wide_reader(browser):
+    one = Reader(browser)
+    yield one
+    one.check()
+    one.context.close()
+
+
+@pytest.fixture
+def small_page(tmp_path, wide_reader):
+    """Opens a page that has one interactive part and its static figure, and nothing else."""
+
+    def address(name):
+        return (STATIC / name).as_uri()
+
+    def opened(kind, data):
+        head = '<meta charset="utf-8">'
+        head += f'<link rel="stylesheet" href="{address("interactive/interactive.css")}">'
+        for script in NEEDS[kind]:
+            head += f'<script defer src="{address(script)}"></script>'
+        figure = '<figure id="a-figure"><img alt="Described" src="data:,"></figure>'
+        body = interactive.embedded(kind, data) + figure
+        file = tmp_path / "page.html"
+        file.write_text(f"<!doctype html><html><head>{head}</head><body>{body}</body></html>")
+        return wide_reader.open(file)
+
+    return opened
+
+
+def study():
+    return study_module.read()
+
+
+def table_texts(page, name):
+    """The texts of a table of the report, row by row, head first."""
+    script = """table => [...table.rows].map(
+        row => [...row.cells].map(cell => cell.textContent.trim()))"""
+    return page.locator(f"table#{name}").evaluate(script)
+
+
+def frame_texts(frame):
+    return [list(frame.columns), *frame.to_numpy().tolist()]
+
+
+# ---- all runs -----------------------------------------------------------------------------------
+
+
+def cheapest(least):
+    """The name of the cheapest recorded run of at least that validation accuracy."""
+    good = [
+        one for one in study().records if verdicts.score(one, "validation_accuracy") >= least / 100
+    ]
+    return run_tables.name(min(good, key=lambda one: one.run.cost.wall_seconds).recipe)
+
+
+def first_visible_run(page):
+    return page.locator("table.all-runs tbody tr:visible td:nth-child(2) p").first.inner_text()
+
+
+def test_finding_the_cheapest_run_above_60_percent_validation_accuracy(report, reader):
+    page = reader.open(report / "pages" / "runs.html")
+    page.get_by_label("Validation accuracy at least").fill("60")
+    page.get_by_role("button", name="Minutes", exact=True).click()
+    assert cheapest(60) in first_visible_run(page)
+    minutes = page.locator("table.all-runs tbody tr:visible td:nth-child(6)").all_inner_texts()
+    assert [float(text) for text in minutes] == sorted(map(float, minutes))
+    assert page.locator("th[aria-sort=ascending]").inner_text() == "Minutes"
+
+
+def test_finding_it_with_the_keyboard_alone(report, reader):
+    page = reader.open(report / "pages" / "runs.html")
+    reader.tab_to(page.get_by_label("Validation accuracy at least"))
+    page.keyboard.type("60")
+    reader.tab_to(page.get_by_role("button", name="Minutes", exact=True))
+    page.keyboard.press("Enter")
+    assert cheapest(60) in first_visible_run(page)
+    reader.tab_to(page.locator("table.all-runs tbody tr:visible button.open").first)
+    page.keyboard.press("Enter")
+    command = page.locator(".particulars:visible pre").inner_text()
+    assert command.startswith("FER2013=PATH papermill")
+
+
+def test_runs_are_found_by_words_network_and_part(report, wide_reader):
+    page = wide_reader.open(report / "pages" / "runs.html")
+    every = run_tables.rows(study())
+    page.get_by_label("Search").last.fill("batch_size 32")
+    page.get_by_label("Network").select_option("improved")
+    page.get_by_label("Part of the study").select_option("batch size")
+    expected = [
+        one
+        for one in every
+        if one.part == "batch size"
+        and one.recipe.model == "improved"
+        and one.recipe.batch_size == 32
+    ]
+    assert page.locator("table.all-runs tbody tr:visible").count() == len(expected) > 0
+    assert f"{len(expected)} of {len(every)} runs" in page.locator(".found").inner_text()
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_label("recorded only").check()
+    recorded = sum(one.record is not None for one in every)
+    assert page.locator("table.all-runs tbody tr:visible").count() == recorded
+
+
+def test_a_head_sorts_both_ways_and_open_runs_come_last(report, wide_reader):
+    page = wide_reader.open(report / "pages" / "runs.html")
+    recorded = [verdicts.score(one, "validation_accuracy") for one in study().records]
+    for descending in (True, False):
+        page.get_by_role("button", name="Validation", exact=True).click()
+        texts = page.locator(
+            "table.all-runs tbody tr:not(.below) td:nth-child(4)"
+        ).all_inner_texts()
+        expected = sorted(recorded, reverse=descending)
+        assert texts[: len(recorded)] == [f"{100 * value:.1f}\u00a0%" for value in expected]
+        assert set(texts[len(recorded) :]) <= {run_tables.OPEN}
+
+
+def test_a_runs_details_are_those_of_its_record_and_stay_with_it(report, wide_reader):
+    page = wide_reader.open(report / "pages" / "runs.html")
+    one = study().records[-1]
+    name = run_tables.name(one.recipe)
+    page.get_by_role("button", name=f"Details of {name}", exact=True).click()
+    text = page.locator(".particulars:visible").inner_text()
+    assert one.recipe.command() in text
+    for words in run_tables.scores(one, "PrivateTest").values():
+        assert words in text
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()  # the last one first
+    above = page.locator("tr.below:visible").locator("xpath=preceding-sibling::tr[1]")
+    assert name in above.inner_text()
+
+
+def test_a_link_to_a_run_leads_to_it_though_it_is_filtered_out(report, wide_reader):
+    one = study().records[0]
+    page = wide_reader.open(report / "pages" / "runs.html")
+    page.get_by_label("Search").last.fill("nothing has these words")
+    assert page.locator("table.all-runs tbody tr:visible").count() == 0
+    page.evaluate(f"location.hash = 'run-{one.run.id}'")
+    assert page.locator(f"#run-{one.run.id}").is_visible()
+
+
+# ---- two runs -----------------------------------------------------------------------------------
+
+
+def two_tables(page, first, second):
+    """The tables of two runs: as the page has them, and as the package makes them."""
+    made = {
+        "recipes": run_tables.recipes_beside(first, second),
+        "scores": run_tables.scores_beside(first, second),
+        "verdicts": run_tables.verdicts_beside(first, second),
+        "emotions": run_tables.emotions_beside(first, second, "PrivateTest"),
+        "images": run_tables.changed(first, second, "PrivateTest"),
+    }
+    names = {name: f"two-runs-{name}" for name in made}
+    return [
+        {name: table_texts(page, id) for name, id in names.items()},
+        {name: frame_texts(frame) for name, frame in made.items()},
+    ]
+
+
+def test_setting_two_runs_beside_each_other(report, reader):
+    first, *_, second = study().records
+    page = reader.open(report / "pages" / "runs.html")
+    for one in (first, second):
+        name = run_tables.name(one.recipe)
+        page.get_by_role("checkbox", name=f"Compare {name}", exact=True).check()
+    page.get_by_role("link", name="Set them beside each other").click()
+    page.wait_for_selector(".two-runs select")
+    shown, made = two_tables(page, first, second)
+    assert shown == made
+    assert page.locator(".curves svg[role=img]:visible").count() == 2
+    assert not page.locator("figure:visible").count()
+
+
+def test_choosing_them_with_the_keyboard_alone(report, reader):
+    first, second, *_ = study().records
+    page = reader.open(report / "pages" / "two_runs.html")
+    for label, one in (("First run", first), ("Second run", second)):
+        runs = page.get_by_label(label)
+        reader.tab_to(runs)
+        page.keyboard.press("Home")
+        values = runs.evaluate("select => [...select.options].map(option => option.value)")
+        for _ in range(values.index(one.run.id)):
+            page.keyboard.press("ArrowDown")
+    shown, made = two_tables(page, first, second)
+    assert shown == made
+    assert page.evaluate("location.hash") == f"#first={first.run.id}&second={second.run.id}"
+
+
+def test_the_page_computes_of_every_pair_what_the_package_computes(report, wide_reader):
+    pairs = list(itertools.combinations(study().records, 2))
+    for first, second in pairs[:: max(1, len(pairs) // 8)]:
+        fragment = f"#first={first.run.id}&second={second.run.id}"
+        page = wide_reader.open(report / "pages" / "two_runs.html", fragment)
+        shown, made = two_tables(page, first, second)
+        assert shown == made
+
+
+def test_the_other_split_and_all_changed_images_can_be_had(report, wide_reader):
+    first, second = run_tables.pair(study())
+    page = wide_reader.open(report / "pages" / "two_runs.html")
+    page.get_by_role("radio", name="PublicTest").check()
+    emotions = run_tables.emotions_beside(first, second, "PublicTest")
+    assert table_texts(page, "two-runs-emotions") == frame_texts(emotions)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download them all").click()
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    one, other = (run.predictions["PublicTest"] for run in (first, second))
+    changed = np.flatnonzero((one.predicted == one.labels) != (other.predicted == other.labels))
+    assert [int(row["image"]) for row in rows] == changed.tolist()
+
+
+# ---- learning curves ----------------------------------------------------------------------------
+
+
+def shown_lines(page):
+    drawing = page.locator("#shallow-curves svg[role=img]").first
+    return drawing.locator("g[data-run]:visible").count()
+
+
+def test_a_seeds_curve_can_be_hidden_and_shown_again(report, reader):
+    page = reader.open(report / "pages" / "shallow.html")
+    page.locator("#shallow-curves svg[role=img]").first.scroll_into_view_if_needed()
+    every = shown_lines(page)
+    seeds = page.locator("#shallow-curves").get_by_role("checkbox", name="seed")
+    assert every == 2 * seeds.count()
+    seeds.first.uncheck()
+    assert shown_lines(page) == every - 2
+    page.locator("#shallow-curves").get_by_role("checkbox", name="training").uncheck()
+    assert shown_lines(page) == every // 2 - 1
+    seeds.first.check()
+    assert shown_lines(page) == every // 2
+
+
+def test_values_are_read_with_the_pointer_and_with_the_keyboard(report, reader):
+    page = reader.open(report / "pages" / "shallow.html")
+    figure = page.locator("#shallow-curves")
+    seed_0 = study().by_model["shallow"][0]
+    reader.tab_to(figure.get_by_role("slider"))
+    page.keyboard.press("Home")
+    row = figure.locator(".values tbody tr").first
+    values = seed_0.history.iloc[0]
+    expected = [
+        *(f"{100 * values[f'{part}_accuracy']:.1f}\u00a0%" for part in ("training", "validation")),
+        *(f"{values[f'{part}_loss']:.3f}" for part in ("training", "validation")),
+    ]
+    assert row.locator("td").all_inner_texts() == expected
+    drawing = figure.locator("svg[role=img]").first
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    page.mouse.move(box["x"] + 0.97 * box["width"], box["y"] + 0.3 * box["height"])
+    assert f"{seed_0.recipe.epochs} of" in figure.locator("output").inner_text()
+    assert "seed" in figure.locator(".near:visible").first.text_content()
+
+
+def test_curves_follow_the_theme_while_the_page_is_open(report, wide_reader):
+    page = wide_reader.open(report / "pages" / "shallow.html")
+    curve = page.locator("#shallow-curves g[data-part=training] path.curve").first
+    colour = "line => getComputedStyle(line).stroke"
+    light = curve.evaluate(colour)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert curve.evaluate(colour) != light
+
+
+def test_a_run_that_diverged_or_has_one_epoch_is_drawn(small_page):
+    losses = {"training_loss": [1.0, float("nan")], "validation_loss": [float("inf")] * 2}
+    diverged = record("shallow", curves=losses, epochs=2)
+    short = record("shallow", epochs=1, seed=1)
+    page = small_page("curves", interactive.curves_data("a-figure", [diverged, short]))
+    assert page.locator("svg[role=img]").count() == 2
+    assert "–" in page.locator(".values tbody td").all_inner_texts()
+    page.locator(".every-value summary").click()
+    page.wait_for_selector(".every-value table")
+    assert page.locator(".every-value tbody tr").count() == 4
+
+
+def test_no_text_of_a_run_becomes_html(small_page):
+    evil = "<img src=x onerror=alert(1)>"
+    data = interactive.confusion_data("a-figure", [SHALLOW])
+    data["runs"][0]["name"] = f"</script>{evil}"
+    data["emotions"] = [evil, *data["emotions"][1:]]
+    page = small_page("confusion", data)
+    assert page.locator("img").count() == 1  # the static figure
+    assert html.escape(evil, quote=False) in page.locator("table.matrix").inner_html()
+
+
+# ---- confusion matrix ---------------------------------------------------------------------------
+
+
+def test_switching_the_confusion_matrix(report, reader):
+    page = reader.open(report / "pages" / "shallow.html")
+    figure = page.locator("#shallow-confusion")
+    seeds = study().by_model["shallow"]
+    figure.get_by_role("radio", name="images").check()
+    figure.get_by_role("radio", name="PublicTest").check()
+    figure.get_by_label("Run").select_option(index=len(seeds) - 1)
+    counts = metrics.confusion(seeds[-1].predictions["PublicTest"])
+    fields = "cell => cell.firstChild.textContent"
+    shown = [cell.evaluate(fields) for cell in figure.locator("td").all()]
+    assert shown == [f"{count:,}" for count in counts.to_numpy().flat]
+    figure.get_by_role("radio", name="share of the answers").check()
+    shares = counts / counts.sum()
+    top = figure.locator("td").nth(24).evaluate(fields)
+    assert top == f"{100 * shares.iat[3, 3]:.0f}\u00a0%"
+
+
+def test_reading_the_confusion_matrix_with_the_keyboard_alone(small_page, wide_reader):
+    page = small_page("confusion", interactive.confusion_data("a-figure", [SHALLOW, IMPROVED]))
+    page.get_by_role("radio", name="PrivateTest").focus()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_label("Run").focus()
+    page.keyboard.press("End")
+    wide_reader.tab_to(page.locator("table.matrix td").first)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    counts = metrics.confusion(IMPROVED.predictions["PublicTest"])
+    begins = f"{counts.iat[1, 2]:,} of {counts.iloc[1].sum():,} disgust images"
+    assert page.locator(".reading").inner_text().startswith(begins)
+
+
+# ---- what the page computes ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def statistics(wide_reader):
+    """The page's own statistics, as a function of a name and arguments."""
+    for script in ("elements.js", "statistics.js"):
+        wide_reader.page.add_script_tag(path=STATIC / "interactive" / script)
+    return lambda name, *given: wide_reader.page.evaluate(
+        "([name, given]) => report.statistics[name](...given)", [name, given]
+    )
+
+
+def test_mcnemar_is_that_of_scipy(statistics):
+    pairs = [(0, 0), (0, 1), (1, 0), (5, 5), (3, 12), (12, 3), (388, 475), (1800, 1700), (0, 3589)]
+    for alone, other in pairs:
+        expected = stats.binomtest(alone, alone + other).pvalue if alone + other else 1.0
+        assert statistics("mcnemar", alone, other) == pytest.approx(expected, rel=1e-9), alone
+
+
+def test_the_interval_of_a_difference_is_that_of_metrics(statistics):
+    for split in records.HELD_OUT:
+        one, other = (run.predictions[split] for run in (SHALLOW, IMPROVED))
+        paired, count = metrics.mcnemar(one, other), len(one.labels)
+        quantile = float(stats.t.ppf(0.975, count - 1))
+        found = statistics("difference", paired.first_alone, paired.second_alone, count, quantile)
+        assert found == pytest.approx(metrics.difference(one, other)._asdict())
+
+
+def test_the_page_unpacks_what_the_package_packs(statistics):
+    labels = SHALLOW.predictions["PublicTest"].predicted
+    assert statistics("unpack", interactive.pack(labels), len(labels)) == labels.tolist()
+
+
+# ---- where nothing is interactive ---------------------------------------------------------------
+
+
+def test_without_javascript_tables_and_figures_are_there(report, browser):
+    reader = Reader(browser, java_script_enabled=False)
+    page = reader.open(report / "pages" / "runs.html")
+    every = run_tables.rows(study())
+    assert page.locator("#runs-all tbody tr:visible").count() == len(every)
+    assert every[-1].recipe.command() in page.locator("#runs-all").inner_text().replace("\n", " ")
+    page = reader.open(report / "pages" / "two_runs.html")
+    for name in ("recipes", "scores", "verdicts", "emotions", "images"):
+        assert page.locator(f"#two-runs-{name} td").first.is_visible()
+    assert page.locator("figure img:visible").count() == 2
+    for model in MODELS:
+        page = reader.open(report / "pages" / f"{model}.html")
+        for figure in ("curves", "confusion"):
+            assert page.locator(f"#{model}-{figure} img").is_visible()
+    reader.context.close()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_interactive_part_takes_the_figures_place_and_is_described_as_it(
+    report, wide_reader, model
+):
+    page = wide_reader.open(report / "pages" / f"{model}.html")
+    for name in ("curves", "confusion"):
+        figure = page.locator(f"#{model}-{name}")
+        assert figure.locator("img").is_hidden()
+        described = figure.locator(".interactive").get_attribute("aria-label")
+        assert described == figure.locator("img").first.get_attribute("alt")
+        page.emulate_media(media="print")
+        assert figure.locator("img").is_visible()
+        page.emulate_media(media="screen")
+
+
+def test_only_pages_with_interactive_parts_load_their_scripts(report, browser):
+    for name in test_report.PAGES:
+        file = report / f"{name}.html"
+        parts = {kind for kind in NEEDS if f'data-interactive="{kind}"' in file.read_text()}
+        reader = Reader(browser)
+        reader.open(file)
+        static = [url.split("_static/")[1] for url in reader.requests if "_static/" in url]
+        loaded = {one.split("?")[0] for one in static}
+        own = {one for one in loaded if one.startswith(("interactive/", "vendor/d3"))}
+        needed = {script for kind in parts for script in NEEDS[kind]}
+        assert own == needed | ({"interactive/interactive.css"} if parts else set()), name
+        reader.context.close()
+    first = (report / "pages" / "introduction.html").read_text()
+    assert "data-interactive" not in first
+
+
+def test_the_shipped_library_is_the_one_that_the_readme_names():
+    text = (STATIC / "vendor" / "README.md").read_text()
+    for file in (STATIC / "vendor").glob("*.js"):
+        assert f"`{file.name}`" in text
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in text
