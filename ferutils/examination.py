@@ -34,7 +34,7 @@ MOVED = ((0, 0, 42), (0, 3, 42), (0, 6, 42), (3, 0, 42))
 SMALLER = tuple((top, left, 36) for top in (2, 6, 10) for left in (2, 6, 10))
 # Of the cosine transform, along both sides: as many as tell faces apart and outlast a small shift.
 FREQUENCIES = 8
-# The second comparison finds next to nothing among pairs below; each step down doubles its work.
+# A step of 0.02 further down doubles the work of the second comparison and adds few links.
 CANDIDATE_COSINE = 0.72
 
 # Second comparison, of the candidates, at full resolution. Detail between these two widths of a
@@ -45,8 +45,8 @@ ZOOMS = (0.9, 0.95, 1.0, 1.05, 1.1)  # times the ratio of the windows' sides
 # Grey levels: detail that deviates less counts as if it deviated so much, so that flat regions do
 # not correlate by their noise.
 LEAST_DETAIL = 1.0
-# In pairs looked at just above, the photograph is the same; below, look-alikes set in: faces from
-# the front match about as often with a mirrored face, which chance does too.
+# Of pairs looked at, those above are of one photograph; below, look-alikes set in, and matches with
+# a mirrored face, which are mostly chance, come to be as many as matches with the face as it is.
 SAME_PHOTOGRAPH = 0.92
 
 BLOCK = 1024  # pictures, or pairs of them, at once: memory only
