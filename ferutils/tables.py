@@ -149,7 +149,7 @@ def performance(record: Record) -> pd.DataFrame:
         for name, answers in beside.items():
             row[name[0].upper() + name[1:]] = percent(metrics.accuracy(answers[split]).value)
         if record.run.dataset.name == "fer2013":
-            row["People, as published"] = as_published(baselines.human())
+            row["People"] = as_published(baselines.human())
         rows.append(row)
     return pd.DataFrame(rows)
 
