@@ -15,7 +15,7 @@ from ferutils.examination import Examination
 from ferutils.metrics import Interval
 from ferutils.records import HELD_OUT, Predictions, Record
 from ferutils.study import Study
-from ferutils.tables import as_published, network, percent, spread, with_interval
+from ferutils.tables import as_published, network, percent, points, spread, with_interval
 
 Answers = dict[str, Predictions]  # by held-out split
 Measure = Callable[[Predictions], float | Interval]
@@ -175,20 +175,15 @@ def paired(found: Study, linear: Linear, split: str) -> pd.DataFrame:
 
 def _mean_and_range(differences: Sequence[Interval]) -> str:
     values = [one.value for one in differences]
-    mean, low, high = map(_points, (sum(values) / len(values), min(values), max(values)))
+    mean, low, high = map(points, (sum(values) / len(values), min(values), max(values)))
     return mean if len(values) == 1 else f"{mean} ({low} to {high})"
 
 
 def _ensembles(together: list[dict]) -> str:
     if not together:
         return "–"
-    value, low, high = map(_points, together[0]["difference"])
+    value, low, high = map(points, together[0]["difference"])
     return f"{value} ({low} to {high})"
-
-
-def _points(share: float) -> str:
-    """A difference of shares in percentage points, with its sign."""
-    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def seed_by_seed(found: Study, linear: Linear, split: str) -> pd.DataFrame:

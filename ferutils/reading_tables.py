@@ -125,7 +125,7 @@ def called_validation(found: Study) -> pd.DataFrame:
                 _followed(model, split, "last", _whole(records)),
                 _followed(model, split, "best", best),
             ]
-    return pd.DataFrame([row for row in rows if row])
+    return pd.DataFrame(rows)
 
 
 def _followed(model: str, split: str, kept: str, records: Sequence[Record]) -> dict[str, str]:

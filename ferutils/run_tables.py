@@ -171,7 +171,7 @@ def points(first: Record, second: Record, split: str) -> str:
         ValueError: the runs did not see the same images.
     """
     found = metrics.difference(first.predictions[split], second.predictions[split])
-    value, low, high = (f"{100 * share:+.1f}".replace("-", "−") for share in found)
+    value, low, high = map(tables.points, found)
     return f"{value} ({low} to {high})"
 
 

@@ -52,6 +52,11 @@ def percent(value: float, digits: int = 1) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.{digits}f}\u00a0%"
 
 
+def points(share: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
 def with_interval(found: metrics.Interval) -> str:
     """A share with its 95 % interval, in percent."""
     return f"{percent(found.value)} ({100 * found.low:.1f}–{100 * found.high:.1f})"

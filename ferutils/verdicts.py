@@ -118,10 +118,8 @@ def measurements(study: Study, quantity: str) -> tuple[list[float], list[Record]
         return [_dataset(record, measure) for record in seen], seen
     if measure in SETTINGS:
         return [], []
-    measured = score if measure in SCORES else _structure
-    return [measured(record, measure) for record in study.by_model[subject]], study.by_model[
-        subject
-    ]
+    measured, records = score if measure in SCORES else _structure, study.by_model[subject]
+    return [measured(record, measure) for record in records], records
 
 
 def _dataset(record: Record, measure: str) -> float:
