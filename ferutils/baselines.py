@@ -155,14 +155,10 @@ def write(linear: Linear, folder: Path = FOLDER) -> None:
     checksum = hashlib.sha256(buffer.getvalue()).hexdigest()
     description = linear.description.model_copy(update={"checksum": checksum})
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "linear.npz", buffer.getvalue())
-    _replace(folder / "linear.json", description.model_dump_json(indent=2).encode() + b"\n")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)
+    paths.write_whole(folder / "linear.npz", buffer.getvalue())
+    paths.write_whole(
+        folder / "linear.json", description.model_dump_json(indent=2).encode() + b"\n"
+    )
 
 
 def read(folder: Path = FOLDER) -> Linear:

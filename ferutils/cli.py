@@ -539,7 +539,7 @@ def export(output: Path | None) -> None:
     if output in (None, Path("-")):
         click.echo(content, nl=False)
     else:
-        _write_whole(output, content.encode())
+        paths.write_whole(output, content.encode())
         click.echo(f"{len(found)} runs in {_plain(str(output))}", err=True)
     _stop_for(problems)
 
@@ -586,19 +586,6 @@ def _cell(value: object) -> object:
     if not isinstance(value, str):
         return value
     return "'" * value.startswith(FORMULA) + _plain(value)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.parent / f".{path.name}-{os.getpid()}.part"
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @main.command()

@@ -267,9 +267,7 @@ def read(path: Path = EXAMINATION_FILE) -> Examination:
 
 def write(found: Examination, path: Path = EXAMINATION_FILE) -> None:
     """Write an examination, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(found.model_dump_json() + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    paths.write_whole(path, found.model_dump_json().encode() + b"\n")
 
 
 # Groups of images, and what they have in common

@@ -5,7 +5,6 @@ reads book/inspection.json. Used as `python -m ferutils.inspection`. Needs Keras
 """
 
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -331,9 +330,7 @@ def read(path: Path = INSPECTION_FILE) -> Inspection:
 
 def write(found: Inspection, path: Path = INSPECTION_FILE) -> None:
     """Write an inspection, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    paths.write_whole(path, found.model_dump_json(indent=2).encode() + b"\n")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Where things lie: the repository's own folders, and the cache outside git.
 
-Reads the environment variables FERUTILS_RUNS and FERUTILS_CACHE; writes nothing.
+Reads the environment variables FERUTILS_RUNS and FERUTILS_CACHE; holds the way that files are written
+whole or not at all.
 """
 
 import os
@@ -26,3 +27,16 @@ def new_runs() -> Path:
     study sets FERUTILS_RUNS to `book/runs`.
     """
     return Path(os.environ.get("FERUTILS_RUNS") or cache() / "runs")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    part = path.parent / f".{path.name}-{os.getpid()}.part"
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
