@@ -1,7 +1,6 @@
-"""Where things lie: the repository's own folders, and the cache outside git.
+"""Where things lie, the repository's own folders and the cache outside git; and whole writing.
 
-Reads the environment variables FERUTILS_RUNS and FERUTILS_CACHE; holds the way that files are written
-whole or not at all.
+Reads the environment variables FERUTILS_RUNS and FERUTILS_CACHE.
 """
 
 import os
