@@ -353,8 +353,7 @@ def show(run: str, as_json: bool) -> None:
     content["scores"] |= {split: _measured(record, split) for split in HELD_OUT}
     content["where"] = where
     content["weights_at_hand"] = runs.weights(record.run.id).is_file()
-    current = provenance.code_fingerprint(record.recipe.model)
-    content["code"]["current"] = record.run.code.fingerprint == current
+    content["code"]["current"] = provenance.is_current(record.run)
     content["command"] = record.recipe.command()
     if as_json:
         _print_json(content)
@@ -682,7 +681,7 @@ def predict(run: str, images: tuple[Path, ...]) -> None:
         f"What the network of run {record.run.id} answers, which is not what a person feels.\n"
         f"It was trained on {_copy(record.run)} and is right for {test} of the test images."
     )
-    if record.run.code.fingerprint != provenance.code_fingerprint(record.recipe.model):
+    if not provenance.is_current(record.run):
         click.echo("It was trained by other code than is here, and may answer otherwise.")
     click.echo()
     rows = [

@@ -147,7 +147,6 @@ def _particulars(record: Record) -> dict[str, list[list[str]]]:
         for split in HELD_OUT
         for measure, text in run_tables.scores(record, split).items()
     ]
-    current = run.code.fingerprint == provenance.code_fingerprint(run.recipe.model)
     return {
         "Scores (95 % interval)": scores,
         "Cost": [
@@ -160,7 +159,10 @@ def _particulars(record: Record) -> dict[str, list[list[str]]]:
             ["begun", f"{run.started:%Y-%m-%d}"],
             ["Keras backend", run.environment.backend],
             ["commit", (run.code.commit or "unknown")[:10]],
-            ["code", "as in this report" if current else "older than this report"],
+            [
+                "code",
+                "as in this report" if provenance.is_current(run) else "older than this report",
+            ],
             ["dataset", tables.dataset_note(record).replace("*", "").replace("`", "")],
         ],
     }

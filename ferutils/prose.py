@@ -32,7 +32,7 @@ def notice(record: Record) -> Markdown | None:
             "than the paper's. Its figures are not a test of the paper's."
         )
     words += run.dataset.differences
-    if run.code.fingerprint != provenance.code_fingerprint(run.recipe.model):
+    if not provenance.is_current(run):
         words.append("Made by an **older version of the code** that trains.")
     if run.code.clean is False:
         words.append("Made from a working tree with uncommitted changes.")

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from ferutils import paths
+from ferutils.records import Run
 
 # Where the code stands that decides the numbers of a run, given its recipe and dataset.
 SHAPING = ("data", "models", "training")
@@ -45,6 +46,11 @@ def code_fingerprint(model: str, package: Path = Path(__file__).parent) -> str:
             waiting += _names(definitions[name])
     text = "\n".join(ast.dump(definitions[name], **AS_IN_3_11) for name in sorted(reached))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def is_current(run: Run) -> bool:
+    """Whether a run was made by code that would give the same numbers today."""
+    return run.code.fingerprint == code_fingerprint(run.recipe.model)
 
 
 def _definitions(source: str) -> dict[str, ast.stmt]:

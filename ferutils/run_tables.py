@@ -39,8 +39,13 @@ def rows(found: Study) -> list[Row]:
 
 def name(recipe: Recipe) -> str:
     """A run in words that no other run of the study has: network, what is special, and seed."""
+    return f"{variant(recipe)}, seed {recipe.seed}"
+
+
+def variant(recipe: Recipe) -> str:
+    """A recipe in words but for its seed: the network and what is special."""
     usual = settings(recipes.make(model=recipe.model, augmentation=recipe.augmentation))
-    usual |= {"augmentation": "none", "seed": ""}  # named where there is one, and in any case
+    usual |= {"augmentation": "none", "seed": str(recipe.seed)}
     special = [f"{key} {value}" for key, value in settings(recipe).items() if value != usual[key]]
     return ", ".join([recipe.model + (" (reduced)" if recipe.reduced else ""), *special])
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 from IPython.display import Markdown
 
-from ferutils import baselines, metrics, provenance, verdicts
+from ferutils import baselines, metrics, verdicts
 from ferutils.baselines import Human
 from ferutils.data import SPLITS
 from ferutils.inspection import Inspection
@@ -162,27 +162,6 @@ def performance(record: Record) -> pd.DataFrame:
 def as_published(human: Human) -> str:
     """The published accuracy of people, in percent."""
     return f"{100 * human.accuracy:.0f} ± {100 * human.margin:.0f}\u00a0%"
-
-
-def origin(record: Record) -> pd.DataFrame:
-    """Where the numbers of a run come from: recipe, dataset, machine, code, command."""
-    run = record.run
-    current = run.code.fingerprint == provenance.code_fingerprint(run.recipe.model)
-    state = {True: "clean tree", False: "changed tree", None: "no git"}[run.code.clean]
-    versions = ", ".join(f"{name} {version}" for name, version in run.environment.versions.items())
-    rows = {
-        "Run": f"`{run.id}`, seed {run.recipe.seed}, begun {run.started:%Y-%m-%d}",
-        "Dataset": dataset_note(record),
-        "Device": f"{run.environment.device}, Keras backend {run.environment.backend}",
-        "Cost": f"{run.cost.wall_seconds / 60:.1f} minutes, "
-        f"{run.cost.images_per_second:,.0f} training images per second, "
-        f"{run.cost.peak_memory_bytes / 2**30:.1f} GiB at most",
-        "Versions": versions,
-        "Code": f"commit {(run.code.commit or 'unknown')[:10]}, {state}, fingerprint "
-        f"`{run.code.fingerprint}`{'' if current else ', **older than the code of this report**'}",
-        "Repeat it": f"`{run.recipe.command()}`",
-    }
-    return pd.DataFrame({"What": rows.keys(), "Of this run": rows.values()})
 
 
 def dataset_note(record: Record) -> str:

@@ -96,7 +96,7 @@ def group(part, *every, **parameters):
 
 def parsed(markdown):
     """The document that MyST makes of a text, as Sphinx would read it."""
-    quiet = {"report_level": 5, "halt_level": 5}
+    quiet = {"report_level": 5, "halt_level": 5, "myst_enable_extensions": {"deflist"}}
     return publish_doctree(markdown.data, parser=Parser(), settings_overrides=quiet)
 
 

@@ -39,12 +39,12 @@ def test_every_run_of_the_study_has_a_name_of_its_own():
     ("parameters", "name"),
     [
         ({"model": "shallow"}, "shallow, seed 0"),
-        ({"model": "improved", "batch_size": 32, "seed": 2}, "improved, seed 2, batch size 32"),
-        ({"model": "deep", "train_images": 700}, "deep (reduced), seed 0, train images 700"),
+        ({"model": "improved", "batch_size": 32, "seed": 2}, "improved, batch size 32, seed 2"),
+        ({"model": "deep", "train_images": 700}, "deep (reduced), train images 700, seed 0"),
         ({"model": "improved_text"}, "improved_text, seed 0"),
         (
             {"model": "shallow", "augmentation": "generator", "zoom": 0.0},
-            "shallow, seed 0, augmentation generator, zoom 0",
+            "shallow, augmentation generator, zoom 0, seed 0",
         ),
     ],
 )

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from docutils import nodes
-from synthetic import DRAWN, OTHER_COPY, PAPER, answers, cells, layers, parsed, record, study
+from synthetic import DRAWN, PAPER, answers, cells, layers, parsed, record, study
 
 from ferutils import (
     data,
@@ -17,7 +17,6 @@ from ferutils import (
     metrics,
     paper,
     paths,
-    provenance,
     recipes,
     run_tables,
     tables,
@@ -91,7 +90,6 @@ ALL_TABLES = {
     "layers": lambda: tables.layers(record("deep"), PAPER),
     "hyperparameters": lambda: tables.hyperparameters(record("deep"), PAPER),
     "performance": lambda: tables.performance(record()),
-    "origin": lambda: tables.origin(record()),
     "table_3": lambda: tables.table_3(PAPER, WHOLE),
     "claims": lambda: tables.claims(PAPER, FINDINGS),
     "at_a_glance": lambda: tables.at_a_glance(PAPER, FINDINGS),
@@ -223,44 +221,6 @@ def test_performance_is_that_of_the_predictions():
     assert row["Accuracy (95 % interval)"] == tables.with_interval(metrics.share(3, 4))
     assert plain(row["Always “happy”"]) == "50.0 %"
     assert row["Loss (nats)"] == f"{metrics.loss(answered['PublicTest']):.3f}"
-
-
-def origin_of(one):
-    frame = tables.origin(one)
-    return dict(zip(frame["What"], frame["Of this run"]))
-
-
-def test_origin_names_the_command_that_repeats_the_run():
-    one = record(seed=3)
-    found = origin_of(one)
-    assert found["Repeat it"] == f"`{one.recipe.command()}`"
-    assert one.run.id in found["Run"]
-    assert "seed 3" in found["Run"]
-
-
-def test_origin_says_whether_the_code_is_older():
-    older = record()
-    fields = {"fingerprint": provenance.code_fingerprint("shallow"), "clean": True}
-    fields |= {"commit": "a" * 40}
-    current = record(run={"code": older.run.code.model_copy(update=fields)})
-    assert "older than the code of this report" in origin_of(older)["Code"]
-    assert "older" not in origin_of(current)["Code"]
-    assert "commit aaaaaaaaaa, clean tree" in origin_of(current)["Code"]
-    assert "commit unknown, no git" in origin_of(older)["Code"]
-
-
-@pytest.mark.parametrize(
-    ("note", "words"),
-    [
-        ({}, "pixel for pixel as published"),
-        ({"note": DRAWN}, "drawn faces, not FER-2013"),
-        ({"note": OTHER_COPY}, OTHER_COPY.differences[0]),
-    ],
-)
-def test_origin_says_which_dataset_it_was(note, words):
-    found = origin_of(record(**note))["Dataset"]
-    assert words in found
-    assert "Training 28,709" in found
 
 
 # ---- Table 3 ------------------------------------------------------------------------------------
