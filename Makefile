@@ -2,6 +2,7 @@
 #
 #   make book                    build the report from the recorded runs -> _build/html/index.html
 #   make book FER2013=PATH       the same with the dataset at hand: the dataset page shows real faces
+#   make book KEEP_GOING=1       the same though notebooks fail; their pages show the error
 #   make test                    run all tests
 #   make study FER2013=PATH      train every run of book/study.yml that has no record yet
 #   make examine FER2013=PATH    count copies, contradicting labels and blank pictures again
@@ -19,7 +20,7 @@ BIN = .venv/bin
 READY = .venv/.ready
 SNAKEMAKE = $(BIN)/python -m snakemake --cores $(or $(CORES),2) --resources training=1 \
   --rerun-incomplete --quiet=rules
-export FER2013
+export FER2013 KEEP_GOING
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: book test study examine baselines inspect readme bench lint lock clean setup

@@ -6,9 +6,10 @@ import fcntl
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
-from ferutils import data, faces, paths, recipes, study
+from ferutils import data, faces, pages, paths, recipes, study
 
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
@@ -31,6 +32,8 @@ STUDY = {recipes.run_id(recipe, FINGERPRINTS[recipe.dataset]): recipe for recipe
 OPEN = [run for run in STUDY if not (paths.RECORDED_RUNS / run / "run.json").is_file()]
 PYTHON = shlex.quote(sys.executable)
 JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
+# With KEEP_GOING=1 a failed page is shown with its error, in a report that calls itself incomplete.
+KEEP_GOING = "--keep-going" if os.environ.get("KEEP_GOING") == "1" else ""
 PAPERMILL = f"{PYTHON} -m papermill --no-progress-bar -k python3"
 
 
@@ -81,10 +84,12 @@ rule html:
         "_build/html/index.html",
     log:
         "_build/book.log",
+    params:
+        strict="" if KEEP_GOING else "-W",
     shell:
-        # -W --keep-going -n: a failed page, a broken reference or any other warning fails the build.
+        # -W --keep-going -n: a broken reference or any other warning fails the build.
         "{JUPYTER_BOOK} build book --config _config.yml --path-output ."
-        " -W --keep-going -n > {log} 2>&1 || {{ cat {log}; exit 1; }}"
+        " {params.strict} --keep-going -n > {log} 2>&1 || {{ cat {log}; exit 1; }}"
 
 
 rule page:
@@ -102,9 +107,14 @@ rule page:
         options=page_options,
         # Only the dataset page shows faces: real ones where the dataset is at hand.
         faces=lambda wildcards: wildcards.page == "dataset" and bool(os.environ.get("FER2013")),
+        # Never the same for a page that failed, so that it is executed again.
+        again=lambda wildcards: pages.failure(Path(f"book/pages/{wildcards.page}.ipynb"))
+        and time.time(),
     shell:
-        PAPERMILL + " {input.notebook} {log.notebook} {params.options} > {log.output} 2>&1"
-        " || {{ cat {log.output}; exit 1; }}; {PYTHON} -m ferutils.pages {log.notebook} {output}"
+        "rm -f {log.notebook}; "
+        + PAPERMILL + " {input.notebook} {log.notebook} {params.options} > {log.output} 2>&1"
+        " || {{ cat {log.output}; [ -n '{KEEP_GOING}' ] || exit 1; }}; "
+        "{PYTHON} -m ferutils.pages {KEEP_GOING} {log.notebook} {output}"
 
 
 rule study:

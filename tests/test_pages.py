@@ -1,14 +1,16 @@
 """An executed notebook becomes a page without what names the machine, whole or not at all."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
 from helpers import EXPLAINED
 from nbformat import v4
 
-from ferutils import pages
+from ferutils import pages, paths
 
 MACHINE = "/home/somebody/fer"
 
@@ -96,11 +98,10 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     executed, page = write(tmp_path, executed_cell("1 + 1")), tmp_path / "page.ipynb"
     page.write_text("the old page")
 
-    def disk_full(notebook, path):
-        path.write_text('{"cells": [')
+    def disk_full(file):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(nbformat, "write", disk_full)
+    monkeypatch.setattr(os, "fsync", disk_full)
     with pytest.raises(OSError, match="No space"):
         pages.publish(executed, page)
     assert page.read_text() == "the old page"
@@ -112,3 +113,47 @@ def test_it_works_from_the_command_line(tmp_path):
     command = [sys.executable, "-m", "ferutils.pages", str(executed), str(page)]
     subprocess.run(command, check=True)
     assert len(nbformat.read(page, as_version=4).cells) == 2
+
+
+def failed_page(folder, *cells, name="page.ipynb"):
+    """The page that is made all the same of an execution that did not succeed."""
+    page = folder / name
+    pages.publish(write(folder, *cells), page, keep_going=True)
+    return nbformat.read(page, as_version=4)
+
+
+@pytest.mark.parametrize("cells", REFUSED.values(), ids=REFUSED)
+def test_kept_going_the_page_says_at_its_top_what_failed(tmp_path, cells):
+    page = failed_page(tmp_path, *cells)
+    nbformat.validate(page)
+    assert "not whole" in page.cells[1].source and "2 + 2" in page.cells[1].source
+    assert "2 + 2" in pages.failure(tmp_path / "page.ipynb")
+
+
+def test_kept_going_the_failing_cell_is_shown_with_its_error(tmp_path):
+    failing = failed_page(tmp_path, *REFUSED["failed"]).cells[-1]
+    assert failing.outputs == [FAILED]
+    assert "hide-input" not in failing.metadata.tags
+
+
+def test_an_error_names_no_folder_of_the_machine(tmp_path):
+    where = f"File {paths.ROOT}/ferutils/data.py, File {Path.home()}/x, {sys.prefix}/lib/y"
+    error = v4.new_output("error", ename="ValueError", evalue=where, traceback=[where])
+    failed_page(tmp_path, executed_cell("2 + 2", outputs=[error]))
+    text = (tmp_path / "page.ipynb").read_text(encoding="utf-8")
+    assert "ferutils/data.py" in text
+    assert all(str(folder) not in text for folder in (paths.ROOT, Path.home(), sys.prefix))
+
+
+def test_kept_going_papermills_own_marks_are_left_out(tmp_path):
+    mark = v4.new_markdown_cell("<span>Exception</span>", metadata={"tags": [pages.MARKER]})
+    page = failed_page(tmp_path, mark, *REFUSED["failed"])
+    assert "<span>" not in "".join(cell.source for cell in page.cells)
+
+
+def test_kept_going_a_whole_execution_makes_the_same_page(tmp_path):
+    executed = write(tmp_path, executed_cell("1 + 1"))
+    pages.publish(executed, tmp_path / "one")
+    pages.publish(executed, tmp_path / "two", keep_going=True)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert pages.failure(tmp_path / "one") == pages.failure(tmp_path / "no page") == ""
