@@ -62,13 +62,17 @@ def _trouble(cell: nbformat.NotebookNode) -> str:
     errors = [one for one in cell.outputs if one.output_type == "error"]
     if cell.execution_count is not None and not errors:
         return ""
-    happened = f"failed with {errors[0].ename}" if errors else "was not executed"
+    happened = "was not executed"
+    if errors:
+        happened = _without_folders(f"failed with {errors[0].ename}: {errors[0].evalue}")
     return f"the cell {cell.source.splitlines()[0]!r} {happened}"
 
 
 def _warning(trouble: str) -> nbformat.NotebookNode:
-    text = f"**This page is not whole**: {trouble}. The error stands below that cell."
-    return nbformat.v4.new_markdown_cell(f"```{{error}}\n{text}\n```", id="failed")
+    """A cell for the top of the page; the error stands as plain text, whatever is in it."""
+    text = f"What follows from it is missing below:\n\n~~~text\n{trouble}\n~~~"
+    box = f"````{{admonition}} This page is not whole\n:class: error\n{text}\n````"
+    return nbformat.v4.new_markdown_cell(box, id="failed")
 
 
 def _published(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -44,14 +44,14 @@ def checkout(made, tmp_path):
     return shutil.copytree(made, tmp_path / "checkout")
 
 
-def snakemake(folder, *arguments):
+def snakemake(folder, *arguments, succeeds=True, **environment):
     """What Snakemake prints; run so that it sees the copy's package, and no dataset."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "FER2013": ""}
+    environment = {**os.environ, "PYTHONPATH": str(folder), "FER2013": "", **environment}
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "1", *arguments],
         cwd=folder, env=environment, capture_output=True, text=True,
     )  # fmt: skip
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert (run.returncode == 0) is succeeds, run.stdout + run.stderr
     return run.stdout + run.stderr
 
 
@@ -104,3 +104,17 @@ def test_every_open_run_has_a_notebook(checkout):
     notebooks = re.findall(r"--log-output (\S+)", printed)
     assert len(notebooks) == planned(checkout, "study")["record"]
     assert all((checkout / notebook).is_file() for notebook in notebooks)
+
+
+def test_a_failed_notebook_makes_a_page_only_where_asked_to_keep_going(checkout):
+    page, target = (
+        checkout / "book" / "pages" / "disagreements.ipynb",
+        "book/pages/disagreements.ipynb",
+    )
+    page.unlink()
+    change(checkout / "notebooks" / page.name, "prose.contradictions(claims)", "1 / 0")
+    printed = snakemake(checkout, target, succeeds=False, KEEP_GOING="")
+    assert "ZeroDivisionError" in printed and not page.exists()
+    snakemake(checkout, target, KEEP_GOING="1")
+    assert "ZeroDivisionError" in page.read_text()
+    assert planned(checkout, target) == {"page": 1}  # again, though nothing changed

@@ -36,15 +36,16 @@ def _warn_on_the_first_page(app, doctree):
 
 
 def _warning(failed, root):
-    lead = "This report is incomplete: what follows leaves out what failed on these pages."
+    lead = "What failed on these pages is missing from the report."
     listed = nodes.bullet_list()
     for name, trouble in failed.items():
         link = addnodes.pending_xref(
-            "", nodes.inline("", name.rpartition("/")[2]), refdomain="std", reftype="doc",
-            reftarget=f"/{name}", refdoc=root, refexplicit=True,
+            "", nodes.inline("", name), refdomain="std", reftype="doc",
+            reftarget=f"/{name}", refdoc=root, refexplicit=False,
         )  # fmt: skip
         listed += nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(f": {trouble}")))
-    return nodes.error("", nodes.paragraph("", lead), listed, classes=["incomplete"])
+    title = nodes.title("", "This report is incomplete")
+    return nodes.admonition("", title, nodes.paragraph("", lead), listed, classes=["error"])
 
 
 def setup(app):
