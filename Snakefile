@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from ferutils import data, faces, pages, paths, recipes, study
+from ferutils import data, faces, pages, paths, printing, recipes, study
 
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
@@ -34,6 +34,7 @@ PYTHON = shlex.quote(sys.executable)
 JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
 # With KEEP_GOING=1 a failed page is shown with its error, in a report that calls itself incomplete.
 KEEP_GOING = "--keep-going" if os.environ.get("KEEP_GOING") == "1" else ""
+PDF = ["_build/html/report.pdf"] if printing.browser() else []  # where a browser can print it
 PAPERMILL = f"{PYTHON} -m papermill --no-progress-bar -k python3"
 
 
@@ -72,6 +73,17 @@ wildcard_constraints:
 rule book:
     input:
         "_build/html/index.html",
+        PDF,
+
+
+# The whole report on paper; its pages offer it.
+rule pdf:
+    input:
+        "_build/html/index.html",
+    output:
+        "_build/html/report.pdf",
+    shell:
+        "{PYTHON} -m ferutils.printing _build/html {output}"
 
 
 rule html:
@@ -85,6 +97,7 @@ rule html:
     log:
         "_build/book.log",
     params:
+        printed=bool(PDF),
         strict="" if KEEP_GOING else "-W",
     shell:
         # -W --keep-going -n: a broken reference or any other warning fails the build.

@@ -1,0 +1,137 @@
+"""The whole report on paper: complete, with its tables, figures and links."""
+
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+from helpers import EXPLAINED
+from pypdf import PdfReader
+from test_report import PAGES, report  # noqa: F401
+
+from ferutils import printing
+
+HEAD = '<html><head><link href="{up}_static/report.css"><script src="x.js"></script></head><body>'
+MENU = """
+<a class="navbar-brand"><p class="title">A small report</p></a>
+<nav class="bd-links"><a class="reference internal" href="#">First</a>
+<a class="reference internal" href="../other.html">Other</a></nav>
+"""
+FIRST = """<article class="bd-article"><h1 id="same">First</h1><script>alert(1)</script>
+<a href="../other.html#same">there</a> <a href="#same">here</a> <a href="../other.html">page</a>
+<a href="https://example.org/#x">outside</a>
+<img src="../_images/one.svg" loading="lazy"></article>"""
+OTHER = '<article class="bd-article"><h1 id="same">Other <i>page</i></h1></article>'
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A built report of two pages, the first of them in a folder."""
+    (tmp_path / "pages").mkdir()
+    go = '<meta http-equiv="Refresh" content="0; url=pages/first.html" />'
+    (tmp_path / "index.html").write_text(go)
+    (tmp_path / "pages" / "first.html").write_text(HEAD.format(up="../") + MENU + FIRST)
+    (tmp_path / "other.html").write_text(HEAD.format(up="") + MENU + OTHER)
+    return tmp_path
+
+
+def test_the_pages_stand_in_the_order_of_the_contents(small):
+    assert printing.names(small) == ["pages/first", "other"]
+    whole = BeautifulSoup(printing.together(small), "html.parser")
+    assert [title.get_text() for title in whole("h1")] == ["First", "Other page"]
+    listed = whole.select(".printed-contents a")
+    assert [(link.get_text(), link["href"]) for link in listed] == [
+        ("First", "#pages-first--"),
+        ("Other page", "#other--"),
+    ]
+    assert whole.select_one(".printed-title").get_text() == "A small report"
+
+
+def test_links_between_pages_lead_to_their_place_in_the_whole(small):
+    whole = BeautifulSoup(printing.together(small), "html.parser")
+    links = [link["href"] for link in whole.select("article a")]
+    assert links == ["#other--same", "#pages-first--same", "#other--", "https://example.org/#x"]
+    anchors = [tag["id"] for tag in whole.find_all(id=True)]
+    assert len(anchors) == len(set(anchors))
+    assert {link[1:] for link in links if link.startswith("#")} <= set(anchors)
+
+
+def test_styles_and_images_are_found_from_the_folder_of_the_report_and_nothing_runs(small):
+    whole = BeautifulSoup(printing.together(small), "html.parser")
+    assert whole.head.link["href"] == "_static/report.css"
+    assert whole.img["src"] == "_images/one.svg" and "loading" not in whole.img.attrs
+    assert not whole("script")
+
+
+def test_without_a_browser_it_says_what_to_install(small, monkeypatch):
+    monkeypatch.setattr(printing, "BROWSERS", ("no-such-browser",))
+    with pytest.raises(ValueError, match=EXPLAINED):
+        printing.write(small, small / "report.pdf")
+    assert not (small / "report.pdf").exists() and not (small / printing.TOGETHER).exists()
+
+
+@pytest.fixture(scope="module")
+def pdf(report):  # noqa: F811
+    if printing.browser() is None:
+        pytest.skip("Chromium is absent")
+    return PdfReader(report / "report.pdf")
+
+
+@pytest.fixture(scope="module")
+def words(pdf):
+    """All text of the PDF, with single spaces."""
+    return squeezed("\n".join(page.extract_text() for page in pdf.pages))
+
+
+def squeezed(text):
+    """A text without any space, because PDF text breaks lines anywhere."""
+    return re.sub(r"\s+", "", text)
+
+
+def page_of(report, name):  # noqa: F811
+    return BeautifulSoup((report / f"{name}.html").read_text(), "html.parser").article
+
+
+@pytest.mark.slow
+def test_all_pages_of_the_report_are_printed_and_bookmarked(report, pdf):  # noqa: F811
+    titles = [squeezed(one.title) for one in pdf.outline if not isinstance(one, list)]
+    expected = [page_of(report, name).h1 for name in PAGES]
+    for title in expected:
+        title.select_one(".headerlink").decompose()
+    assert titles == [squeezed(title.get_text()) for title in expected]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_every_caption_is_printed(report, words, page):  # noqa: F811
+    captions = page_of(report, page).select(".caption-text")
+    assert all(squeezed(caption.get_text()) in words for caption in captions)
+
+
+@pytest.mark.slow
+def test_table_3_is_printed_as_it_stands_in_the_book(report, words):  # noqa: F811
+    rows = page_of(report, "pages/comparison").select("#comparison-table-3 tr")
+    assert len(rows) > 12
+    for row in rows:
+        assert squeezed("".join(cell.get_text() for cell in row(["th", "td"]))) in words
+
+
+@pytest.mark.slow
+def test_every_link_leads_to_a_place_in_the_document_or_to_the_web(pdf):
+    places, web = 0, 0
+    for page in pdf.pages:
+        for link in page.get("/Annots", []):
+            link = link.get_object()
+            if "/Dest" in link:
+                name = link["/Dest"]
+                assert name in pdf.named_destinations if isinstance(name, str) else name
+                places += 1
+            elif "/A" in link:
+                assert link["/A"]["/URI"].startswith(("https://", "http://"))
+                web += 1
+    assert places > len(pdf.pages) and web
+
+
+@pytest.mark.slow
+def test_the_paper_names_no_folder_of_the_machine(report, pdf, words):  # noqa: F811
+    assert squeezed(str(report.parents[1])) not in words
+    assert str(report) not in str(pdf.metadata)
