@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -88,9 +89,29 @@ def commit() -> tuple[str | None, bool | None]:
         return None, None
 
 
+def repository() -> str | None:
+    """The public repository as owner/name on GitHub; None where it is not known.
+
+    GitHub Actions names it in the environment variable GITHUB_REPOSITORY; elsewhere it is the
+    remote `origin`, where that is on GitHub.
+    """
+    named = os.environ.get("GITHUB_REPOSITORY")
+    if named:
+        return named
+    try:
+        origin = _git("remote", "get-url", "origin")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    found = re.search(r"[/@.]github\.com[/:]([\w.-]+/[\w.-]+?)(\.git)?/?$", origin)
+    return found[1] if found else None
+
+
 def _git(*arguments: str) -> str:
+    """What git says of this repository, and not of another one that its folder may lie in."""
     command = ["git", "-C", str(paths.ROOT), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    alone = os.environ | {"GIT_CEILING_DIRECTORIES": str(paths.ROOT.parent)}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=alone)
+    return done.stdout.strip()
 
 
 def versions() -> dict[str, str]:

@@ -244,3 +244,42 @@ def test_nothing_names_the_user_the_host_or_a_path(monkeypatch):
     assert str(Path.home()) not in said
     assert str(paths.ROOT) not in said
     assert re.search(r"\d cores?$", provenance.processor())
+
+
+@pytest.mark.parametrize(
+    ("origin", "repository"),
+    [
+        ("https://github.com/owner/some.name.git", "owner/some.name"),
+        ("https://user:token@github.com/owner/name", "owner/name"),
+        ("git@github.com:owner/name.git", "owner/name"),
+        ("ssh://git@github.com/owner/name/", "owner/name"),
+        ("https://example.org/owner/name.git", None),
+        ("https://notgithub.com/owner/name.git", None),
+        (None, None),
+    ],
+)
+def test_the_public_repository_is_the_remote_origin_on_github(
+    origin, repository, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    if origin:
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", origin], check=True)
+    assert provenance.repository() == repository
+
+
+def test_the_repository_around_the_folder_is_another_one(tmp_path, monkeypatch):
+    (tmp_path / "reproduction").mkdir()
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    remote = ("remote", "add", "origin", "https://github.com/a/b")
+    subprocess.run(["git", "-C", tmp_path, *remote], check=True)
+    monkeypatch.setattr(paths, "ROOT", tmp_path / "reproduction")
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    assert provenance.repository() is None
+    assert provenance.commit() == (None, None)
+
+
+def test_on_github_actions_the_repository_is_the_one_it_names(monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
+    assert provenance.repository() == "owner/name"
