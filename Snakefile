@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from ferutils import data, faces, pages, paths, printing, recipes, study
+from ferutils import data, exporting, faces, pages, paths, printing, recipes, study
 
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
@@ -92,6 +92,7 @@ rule html:
         prose=sorted(map(str, paths.BOOK.relative_to(paths.ROOT).glob("*.md"))),
         settings=["_config.yml", "book/_toc.yml", "book/references.bib"],
         theme=THEME,
+        taken_away=[str(file) for file in exporting.files()],
     output:
         "_build/html/index.html",
     log:

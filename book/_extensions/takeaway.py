@@ -1,0 +1,71 @@
+"""Gives every notebook page its notebook to take away, with the reproduction's folder beside it.
+
+Offers Colab and Binder where the public repository is known, and every page a way to the citation.
+"""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from ferutils import citation, exporting, paths, provenance
+
+FOLDER = "_downloads"
+# What .github/workflows/report.yml writes: the reproduction's files, and the notebooks in pages/.
+BRANCH = "notebooks"
+
+
+def _configure(app, config):
+    """Name the repository to the theme, which makes the links, and the citation to the prose."""
+    works = citation.works()
+    config.myst_substitutions |= {
+        "bibtex": "\n".join(["```bibtex", *(work.bibtex for work in works), "```"]),
+        "apa": "\n\n".join(work.apa for work in works),
+    }
+    repository = provenance.repository()
+    if repository:
+        config.html_theme_options |= {
+            "repository_url": f"https://github.com/{repository}",
+            "repository_branch": BRANCH,
+            "path_to_docs": "",
+            "launch_buttons": {
+                "notebook_interface": "jupyterlab",
+                "binderhub_url": "https://mybinder.org",
+                "colab_url": "https://colab.research.google.com",
+            },
+        }
+
+
+def _offer(app, pagename, templatename, context, doctree):
+    """Lead to the citation in the footer, and to the exported notebook in the download menu."""
+    to = context["pathto"]
+    context["theme_extra_footer"] = f'<p><a href="{to("reproduce")}#cite">Cite this report</a></p>'
+    if context.get("page_source_suffix") != ".ipynb":
+        return
+    buttons = [button for group in context["header_buttons"] for button in group.get("buttons", [])]
+    own = next(one for one in buttons if one.get("label") == "download-source-button")
+    own["tooltip"] = "Download the notebook of this page"
+    own["url"] = to(f"{FOLDER}/{Path(pagename).name}.ipynb", resource=True)
+
+
+def _export(app, exception):
+    """Write the notebooks and the reproduction; they replace the pages that Sphinx copies."""
+    if exception or app.builder.name != "html":
+        return
+    folder = Path(app.outdir) / FOLDER
+    folder.mkdir(exist_ok=True)
+    paths.write_whole(folder / exporting.ARCHIVE, exporting.reproduction())
+    for name in app.env.found_docs:
+        page = Path(app.env.doc2path(name))
+        if page.suffix == ".ipynb":
+            text = nbformat.writes(exporting.notebook(page)) + "\n"
+            paths.write_whole(folder / page.name, text.encode())
+    shutil.rmtree(Path(app.outdir) / "_sources" / "pages", ignore_errors=True)
+
+
+def setup(app):
+    """Connect after the theme, which makes the menus."""
+    app.connect("config-inited", _configure)
+    app.connect("html-page-context", _offer, priority=600)
+    app.connect("build-finished", _export)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

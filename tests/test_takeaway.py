@@ -1,0 +1,422 @@
+"""What a reader takes away: notebooks that run elsewhere, Colab and Binder, the citation.
+
+Opens the built report; the notebooks run in an environment made from the lock alone.
+"""
+
+import functools
+import html
+import http.server
+import importlib.metadata
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+import test_report
+import yaml
+from helpers import EXPLAINED
+from pybtex.database import parse_string
+from test_walks import Reader
+
+from ferutils import citation, elsewhere, exporting, paths
+
+report, browser = test_report.report, test_report.browser
+
+PAGES = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
+ADDRESS = "https://github.com/owner/name"
+CITED = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())
+
+
+def run(*command, folder, **environment):
+    """Run a command as on another machine: nothing of this one's environment but the programs."""
+    clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+    return subprocess.run(
+        list(map(str, command)), cwd=folder, env=clean | environment, capture_output=True, text=True
+    )
+
+
+def succeed(*command, folder, **environment):
+    done = run(*command, folder=folder, **environment)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def fresh_python(tmp_path_factory):
+    """Python with what the lock names, and nothing else."""
+    folder = tmp_path_factory.mktemp("fresh")
+    uv = Path(sys.executable).with_name("uv")
+    python = folder / "venv" / "bin" / "python"
+    cache = {"UV_CACHE_DIR": subprocess.check_output([uv, "cache", "dir"], text=True).strip()}
+    made = ("--quiet", "--seed", "--python", sys.executable, "venv")
+    succeed(uv, "venv", *made, folder=folder, **cache)
+    lock = ("--require-hashes", "-r", paths.ROOT / "requirements.txt")
+    succeed(uv, "pip", "install", "--quiet", "--python", python, *lock, folder=folder, **cache)
+    assert run(python, "-c", "import ferutils", folder=folder).returncode == 1
+    yield python
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An empty folder, as readers name them."""
+    made = tmp_path / "Notes d'été"
+    made.mkdir()
+    return made
+
+
+def take(report, page, folder):
+    """Put a page's notebook and the reproduction into a folder, as they are downloaded."""
+    for name in (f"{page}.ipynb", exporting.ARCHIVE):
+        shutil.copy(report / "_downloads" / name, folder)
+
+
+def execute(python, page, folder, *parameters):
+    options = ("--no-progress-bar", "-k", "python3", *parameters)
+    return run(python, "-m", "papermill", f"{page}.ipynb", "out.ipynb", *options, folder=folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_the_notebook_of_a_page_runs_in_a_fresh_environment(report, fresh_python, folder, page):
+    take(report, page, folder)
+    done = execute(fresh_python, page, folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    cells = [cell for cell in nbformat.read(folder / "out.ipynb", 4).cells if cell.source]
+    assert all(cell.execution_count for cell in cells if cell.cell_type == "code")
+    assert (folder / "reproduction" / "ferutils" / "__pycache__").is_dir()
+
+
+@pytest.mark.slow
+def test_other_parameters_without_a_dataset_say_what_they_need(report, fresh_python, folder):
+    take(report, "shallow", folder)
+    done = execute(fresh_python, "shallow", folder, "-p", "learning_rate", "0.5")
+    assert done.returncode == 1
+    assert "FER2013" in done.stderr and "-p dataset drawn" in done.stderr
+
+
+def first_cell(folder, monkeypatch, repository=None):
+    """Write the first cell as a program, made where the repository is known or not."""
+    monkeypatch.setattr(paths, "ROOT", folder)  # no repository, hence no remote of it
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    if repository:
+        monkeypatch.setenv("GITHUB_REPOSITORY", repository)
+    (folder / "cell.py").write_text(exporting.first_cell())
+
+
+def run_cell(folder, then="", **environment):
+    """Run the first cell with Python alone, which knows of no package."""
+    program = f"exec(open('cell.py').read()); {then}"
+    return run(sys.executable, "-I", "-S", "-c", program, folder=folder, **environment)
+
+
+def test_without_archive_and_address_the_first_cell_says_what_to_download(folder, monkeypatch):
+    first_cell(folder, monkeypatch)
+    failed = run_cell(folder)
+    message = re.search(r"ValueError: (.+)", failed.stderr, re.DOTALL)[1]
+    assert re.match(EXPLAINED, message)
+    assert "reproduction.zip" in message and "Reproduce it yourself" in message
+
+
+def test_where_the_address_leads_nowhere_the_first_cell_says_what_to_download(folder, monkeypatch):
+    first_cell(folder, monkeypatch, "owner/name")
+    failed = run_cell(folder, **instead_of_github(folder / "nothing"))
+    assert re.match(EXPLAINED, re.search(r"ValueError: (.+)", failed.stderr, re.DOTALL)[1])
+
+
+def instead_of_github(repository):
+    """Lets git find a repository of this machine at the address."""
+    return {
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": ADDRESS,
+        "GIT_CONFIG_KEY_1": f"url.{repository.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_1": "https://x-access-token:secret@github.com/owner/name.git",
+    }
+
+
+@pytest.fixture(scope="module")
+def public_repository(report, tmp_path_factory):
+    """The branch of notebooks, made by the step of the workflow that makes it."""
+    made = tmp_path_factory.mktemp("public")
+    repository = made / "name.git"
+    succeed("git", "init", "--bare", "--initial-branch=notebooks", repository, folder=made)
+    (made / "report").symlink_to(report)
+    workflow = yaml.safe_load((paths.ROOT / ".github/workflows/report.yml").read_text())
+    step = workflow["jobs"]["notebooks"]["steps"][-1]["run"]
+    named = {"TOKEN": "secret", "GITHUB_REPOSITORY": "owner/name", "GITHUB_SHA": "0" * 40}
+    succeed("bash", "-ec", step, folder=made, **named, **instead_of_github(repository))
+    return repository
+
+
+@pytest.mark.slow
+def test_without_archive_the_first_cell_clones_the_repository(
+    public_repository, folder, monkeypatch
+):
+    first_cell(folder, monkeypatch, "owner/name")
+    then = "from ferutils import paths; print(paths.ROOT)"
+    done = run_cell(folder, then, **instead_of_github(public_repository))
+    assert done.stdout.strip() == str(folder / "reproduction"), done.stderr
+    again = run_cell(folder, then)  # no address needed any more
+    assert again.stdout == done.stdout
+
+
+@pytest.mark.slow
+def test_the_branch_of_notebooks_holds_every_notebook_and_what_binder_needs(public_repository):
+    listed = succeed(
+        "git", "ls-tree", "-r", "--name-only", "notebooks", folder=public_repository
+    ).splitlines()
+    assert {f"pages/{page}.ipynb" for page in PAGES} <= set(listed)
+    assert {str(file) for file in exporting.files()} <= set(listed)
+
+
+def test_binder_installs_the_lock_and_the_package():
+    binder = paths.ROOT / ".binder"
+    required = re.fullmatch(r"-r (\S+)\n", (binder / "requirements.txt").read_text())[1]
+    assert (binder / required).resolve() == paths.ROOT / "requirements.txt"
+    assert "--no-deps -e ." in (binder / "postBuild").read_text()
+    assert os.access(binder / "postBuild", os.X_OK)
+    version = (binder / "runtime.txt").read_text().strip().removeprefix("python-")
+    assert (
+        f'python-version: "{version}"' in (paths.ROOT / ".github/workflows/report.yml").read_text()
+    )
+
+
+@pytest.mark.slow
+def test_on_colab_the_first_cell_installs_what_is_missing_and_nothing_else(
+    report, fresh_python, folder, monkeypatch
+):
+    take(report, "claims", folder)
+    before = installed(fresh_python, folder)
+    succeed(fresh_python, "-m", "pip", "uninstall", "--yes", "seaborn", folder=folder)
+    first_cell(folder, monkeypatch)
+    on_colab = (
+        "import sys; sys.modules['google.colab'] = sys; exec(open('cell.py').read()); "
+        "from ferutils import figures"
+    )
+    succeed(fresh_python, "-c", on_colab, folder=folder)
+    after = installed(fresh_python, folder)
+    assert "seaborn" in after
+    assert {name: after[name] for name in after if name != "seaborn"} == {
+        name: before[name] for name in before if name != "seaborn"
+    }
+
+
+def installed(python, folder):
+    listed = succeed(python, "-m", "pip", "list", "--format=freeze", folder=folder)
+    return dict(line.split("==") for line in listed.splitlines())
+
+
+def test_what_colab_is_asked_to_install_is_what_the_package_imports():
+    """Each module comes from a requirement, from Jupyter itself, or with the backend."""
+    of_jupyter, backends = {"IPython", "matplotlib_inline", "nbformat"}, {"jax", "torch"}
+    modules = elsewhere.imported() - sys.stdlib_module_names - of_jupyter - backends - {"ferutils"}
+    found = importlib.metadata.packages_distributions()
+    imported = {found[module][0].lower() for module in modules} - {"tensorflow"}
+    assert {re.match(r"[\w-]+", one)[0] for one in elsewhere.requirements()} == imported
+
+
+def test_an_exported_notebook_starts_from_the_parameters_of_its_page(tmp_path):
+    page = nbformat.v4.new_notebook()
+    page.cells = [
+        nbformat.v4.new_code_cell(
+            'model = "deep"  # type: str network\nepochs = None  # type: int passes\n'
+            "rate = 0.1  # type: float",
+            metadata={"tags": ["parameters"]},
+        ),
+        nbformat.v4.new_code_cell(
+            '# Parameters\nepochs = 3\nmodel = "a#b"\n', metadata={"tags": ["injected-parameters"]}
+        ),
+        nbformat.v4.new_code_cell(
+            "1", execution_count=2, outputs=[nbformat.v4.new_output("stream", text="1")]
+        ),
+    ]
+    nbformat.write(page, tmp_path / "deep.ipynb")
+    first, parameters, code = exporting.notebook(tmp_path / "deep.ipynb").cells
+    assert first.source == exporting.first_cell()
+    assert parameters.source.splitlines() == [
+        'model = "a#b"  # type: str network',
+        "epochs = 3  # type: int passes",
+        "rate = 0.1  # type: float",
+    ]
+    assert code.outputs == [] and code.execution_count is None
+
+
+@pytest.mark.slow
+def test_the_notebook_downloaded_by_a_click_is_one(report, browser):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=report)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{server.server_port}/pages/deep.html")
+    page.click(".dropdown-download-buttons > button")
+    with page.expect_download() as download:
+        page.get_by_title("Download the notebook of this page").click()
+    assert download.value.suggested_filename == "deep.ipynb"
+    notebook = nbformat.read(download.value.path(), as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.cells[0].source == exporting.first_cell()
+    server.shutdown()
+    page.close()
+
+
+def test_the_reproduction_is_the_same_bytes_whenever_its_files_were_written(tmp_path, monkeypatch):
+    first = exporting.reproduction()
+    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+        archive.extractall(tmp_path)  # written now
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    assert exporting.reproduction() == first
+
+
+def test_the_reproduction_holds_files_of_the_repository_only():
+    with zipfile.ZipFile(io.BytesIO(exporting.reproduction())) as archive:
+        names = set(archive.namelist())
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=paths.ROOT, check=True, capture_output=True, text=True)
+    kept = {name for name in listed.stdout.split("\0") if (paths.ROOT / name).is_file()}
+    left = ("tests/", ".github/", ".gitignore")
+    assert names == {name for name in kept if name and not name.startswith(left)}
+
+
+def test_what_is_generated_stays_out_of_the_reproduction(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    for name in (
+        "book/pages/deep.ipynb",
+        "book/runs/.1-replaced/run.json",
+        "ferutils/__pycache__/a.pyc",
+        "notebooks/.ipynb_checkpoints/deep.ipynb",
+        ".cache/weights/1.weights.h5",
+        "fer2013.csv",
+        ".binder/postBuild",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert exporting.files() == [Path(".binder/postBuild")]
+
+
+@pytest.mark.slow
+def test_the_report_ships_the_reproduction_as_it_is(report):
+    shipped = (report / "_downloads" / exporting.ARCHIVE).read_bytes()
+    assert shipped == exporting.reproduction()
+    assert not (report / "_sources" / "pages").exists()
+
+
+@pytest.fixture(params=["owner/name", None], ids=["known", "unknown"], scope="module")
+def small_report(request, report, tmp_path_factory):
+    """One page of the report, built from the reproduction, where its address is known or not."""
+    root = tmp_path_factory.mktemp("reproduction")
+    shutil.unpack_archive(report / "_downloads" / exporting.ARCHIVE, root)
+    (root / "book" / "pages").mkdir()
+    shutil.copy(paths.BOOK / "pages" / "disagreements.ipynb", root / "book" / "pages")
+    chapters = [{"file": "reproduce"}]
+    contents = {"format": "jb-book", "root": "pages/disagreements", "chapters": chapters}
+    (root / "book" / "_toc.yml").write_text(yaml.safe_dump(contents))
+    book = Path(sys.executable).with_name("jupyter-book")
+    environment = {"PYTHONPATH": str(root)}
+    if request.param:
+        environment["GITHUB_REPOSITORY"] = request.param
+    options = ("--config", "_config.yml", "--path-output", ".")
+    succeed(book, "build", "book", *options, folder=root, **environment)
+    return request.param, root / "_build" / "html" / "pages" / "disagreements.html"
+
+
+@pytest.mark.slow
+def test_a_page_leads_to_colab_and_binder_where_its_address_is_known(small_report, browser):
+    known, file = small_report
+    links = test_report.Links(file.read_text()).targets
+    launched = {link for link in links if link and re.search("colab|mybinder", link)}
+    launched -= {link for link in launched if "/_static/" in link}
+    to = "pages/disagreements.ipynb"
+    assert launched == (
+        {
+            f"https://colab.research.google.com/github/owner/name/blob/notebooks/{to}",
+            f"https://mybinder.org/v2/gh/owner/name/notebooks?urlpath=lab/tree/{to}",
+        }
+        if known
+        else set()
+    )
+    reader = Reader(browser)
+    page = reader.open(file)
+    for menu in page.locator(".dropdown-launch-buttons > button").all():
+        menu.click()
+        logos = page.locator(".dropdown-launch-buttons img")
+        assert logos.evaluate_all("all => all.every(one => one.naturalWidth > 0)")
+    reader.check()
+    reader.context.close()
+
+
+@pytest.mark.slow
+def test_the_citation_has_the_address_where_it_is_known(small_report):
+    known, file = small_report
+    entries = bibtex_of(file.parents[1] / "reproduce.html")
+    own = entries[next(iter(entries))]
+    assert own.fields.get("url") == (ADDRESS if known else None)
+
+
+def bibtex_of(file):
+    """The entries that a page prints, as a BibTeX program reads them."""
+    printed = re.search(r"highlight-bibtex.*?<pre>(.*?)</pre>", file.read_text(), re.DOTALL)[1]
+    return parse_string(html.unescape(re.sub(r"<[^>]+>", "", printed)), "bibtex").entries
+
+
+@pytest.mark.slow
+def test_the_printed_citation_is_that_of_the_citation_file(report):
+    entries = bibtex_of(report / "reproduce.html")
+    words = html.unescape(re.sub(r"<[^>]+>", "", (report / "reproduce.html").read_text()))
+    for entry, work in zip(entries.values(), [CITED, *CITED["references"]], strict=True):
+        year = str(work.get("year") or work["date-released"].year)
+        assert entry.fields["title"] == work["title"] and entry.fields["year"] == year
+        assert entry.fields.get("version") == work.get("version")
+        author = work["authors"][0]
+        names = entry.persons["author"][0]
+        name = author.get("name") or f"{author['family-names']}, {author['given-names']}"
+        assert str(names).strip("{}") == name
+        assert f"({year}). {work['title'].replace(chr(39), '’')}" in words.replace("‘", "’")
+
+
+def test_the_cited_paper_is_that_of_the_bibliography():
+    listed = parse_string((paths.BOOK / "references.bib").read_text(), "bibtex").entries
+    paper = citation.works()[1]
+    ((key, printed),) = parse_string(paper.bibtex, "bibtex").entries.items()
+    for field in ("title", "year", "institution"):
+        assert listed[key].fields[field] == printed.fields[field]
+    assert listed[key].persons == printed.persons
+
+
+def test_several_authors_and_signs_of_latex_are_cited_as_they_should():
+    people = [
+        {"family-names": name, "given-names": given}
+        for name, given in (("One", "Ada B."), ("Two", "Carl"), ("Three", "Dora"))
+    ]
+    work = citation.Work.model_validate(
+        {"type": "software", "title": "Cats & 100 % dogs", "authors": people, "year": 2001}
+    )
+    ((key, entry),) = parse_string(work.bibtex, "bibtex").entries.items()
+    assert key == "one2001" and len(entry.persons["author"]) == 3
+    assert entry.fields["title"] == r"Cats \& 100 \% dogs"
+    assert work.apa == (
+        "One, A. B., Two, C., & Three, D. (2001). *Cats & 100 % dogs* [Computer software]."
+    )
+
+
+def test_a_citation_file_without_authors_is_named(tmp_path):
+    (tmp_path / "CITATION.cff").write_text("type: software\ntitle: A\n")
+    with pytest.raises(ValueError, match=EXPLAINED):
+        citation.works(tmp_path / "CITATION.cff")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", test_report.PAGES)
+def test_every_page_leads_to_the_citation(report, page):
+    file = report / f"{page}.html"
+    found = re.search(r'<a href="([^"]*)#cite">Cite', file.read_text())[1]
+    assert (file.parent / (found if found != "#" else file.name)).resolve() == (
+        report / "reproduce.html"
+    ) or (page == "reproduce" and found in ("", "#"))
