@@ -1,21 +1,33 @@
 """Each figure draws what it is given. Needs no dataset and no Keras."""
 
 import ast
+import base64
+import csv
+import io
 import itertools
+import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib import pyplot as plt
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.text import Text
+from PIL import Image
 from synthetic import PAPER, PUBLISHED, answers, layers, record, study
 
 from ferutils import figures, metrics, paths, tables
 from ferutils.data import EMOTIONS, SPLITS
+
+SVG = "{http://www.w3.org/2000/svg}"
+SHALLOW = record("shallow")
+ANSWERS = SHALLOW.predictions
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +71,21 @@ def legend_of(ax):
     return texts(ax.get_figure().legends[0].get_texts())
 
 
+def csv_of(axes):
+    """The numbers that a figure keeps, as a reader finds them in its CSV."""
+    figure = np.ravel(axes)[0].get_figure()
+    rows = csv.DictReader(figures.plotted(figure)["text/csv"].splitlines())
+    return pd.DataFrame(rows).map(number)
+
+
+def number(text):
+    """A field of a CSV as the number that was written, to its last digit."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return text
+
+
 def test_drawing_needs_no_keras():
     code = "import ferutils.figures, sys; sys.exit('keras' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -66,8 +93,10 @@ def test_drawing_needs_no_keras():
 
 def test_every_figure_is_drawn_here():
     tree = ast.parse((paths.ROOT / "ferutils" / "figures.py").read_text(encoding="utf-8"))
-    public = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    public = {name for name in public if not name.startswith("_")}
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    drawing = [one for one in functions if ast.unparse(one.returns) in ("Axes", "np.ndarray")]
+    public = {one.name for one in drawing if not one.name.startswith("_")}
+    assert public == {name.replace(" ", "_") for name in DRAWINGS}
     tried = "".join(sorted(name for name in globals() if name.startswith("test_")))
     assert {name for name in public if f"test_{name}" not in tried} == set()
 
@@ -88,6 +117,11 @@ def test_faces_stand_in_a_grid_with_their_titles():
 
 def test_faces_of_one_row_have_two_dimensions():
     assert figures.faces([np.zeros((48, 48))], ["dark"]).shape == (1, 7)
+
+
+def test_faces_give_no_numbers_away():
+    (ax, *_), *_ = figures.faces([np.zeros((48, 48))], ["dark"])
+    assert figures.plotted(ax.get_figure()) == {}
 
 
 # ---- learning curves ----------------------------------------------------------------------------
@@ -122,6 +156,39 @@ def test_learning_curves_carry_the_papers_figures_at_the_last_epoch():
     assert legend_of(accuracy) == ["training", "validation", "the paper's Table 3"]
 
 
+def test_learning_curves_can_be_taken_away_as_numbers():
+    seeds = [record(epochs=4, seed=seed) for seed in range(2)]
+    claims = tables.printed_scores(PAPER, seeds[0])
+    table = csv_of(figures.learning_curves(seeds, claims))
+    columns = [f"{column}_{unit}" for column, unit in figures.UNITS.items()]
+    for one in seeds:
+        rows = table[table["run_id"] == one.run.id]
+        assert rows["run"].unique() == f"seed {one.recipe.seed}"
+        assert np.array_equal(rows["epoch"], one.history["epoch"])
+        assert np.array_equal(rows[columns], one.history[list(figures.UNITS)])
+    printed = table[table["run_id"].isna()]
+    assert printed[columns].to_numpy()[0].tolist() == [claims[name] for name in figures.UNITS]
+
+
+def test_two_runs_are_drawn_over_each_other_and_told_apart_by_colour():
+    both = [record("shallow"), record("improved", epochs=4)]
+    axes = figures.two_runs(["one", "the other"], both)
+    for ax, quantity in zip(axes, ("accuracy", "loss"), strict=True):
+        drawn = {(to_hex(line.get_color()), line.get_linestyle()): line for line in ax.lines}
+        for one, colour in zip(both, (figures.INDIGO, figures.ROSE), strict=True):
+            for part, dash in (("training", "--"), ("validation", "-")):
+                line = drawn[colour.lower(), dash]
+                assert np.array_equal(line.get_ydata(), one.history[f"{part}_{quantity}"])
+        assert len(ax.lines) == 4
+    assert legend_of(axes[0]) == ["one", "the other", "training", "validation"]
+    assert csv_of(axes)["run"].value_counts().to_dict() == {"one": 10, "the other": 4}
+
+
+def test_two_runs_of_one_name_are_both_there():
+    one = record("shallow")
+    assert len(csv_of(figures.two_runs(["same", "same"], [one, one]))) == 20
+
+
 def test_learning_curves_of_one_epoch_can_be_seen():
     accuracy, _ = figures.learning_curves([record(epochs=1)])
     assert all(line.get_marker() not in ("", "None") for line in accuracy.lines)
@@ -135,7 +202,7 @@ def test_confusion_writes_and_colours_shares_and_counts_images_below():
     ax = figures.confusion(counts)
     fields = {}
     for text in ax.texts:
-        fields.setdefault(text.xy, []).append(text.get_text())
+        fields.setdefault(text.xy, []).append(text.get_text().replace("\u00a0", " "))
     assert (fields[0.5, 0.5], fields[2.5, 0.5]) == (["75 %", "3"], ["25 %", "1"])  # of angry
     assert fields[1.5, 1.5] == ["100 %", "1"]
     assert fields[3.5, 3.5] == ["0 %", "0"]  # an emotion without images, not divided by zero
@@ -151,12 +218,27 @@ def test_confusion_is_written_in_letters_that_stand_out_from_their_field():
     ax = figures.confusion(metrics.confusion(answers([0, 0, 0, 1, 1, 2], [0, 0, 1, 0, 1, 2])))
     ax.get_figure().canvas.draw()
     fields = ax.collections[0].get_facecolors()[:, :3]
-    light = (fields**2.2) @ [0.2126, 0.7152, 0.0722]  # relative luminance, as WCAG weighs it
     for text in ax.texts:
         column, row = (int(place) for place in text.xy)
-        letter = float(text.get_color() == "white")
-        darker, lighter = sorted((letter, light[row * 7 + column]))
-        assert (lighter + 0.05) / (darker + 0.05) > 3
+        assert contrast(text.get_color(), fields[row * 7 + column]) >= 4.5
+
+
+@pytest.mark.parametrize("share", np.linspace(0, 1, 41))
+def test_letters_on_a_heat_map_stand_out_on_light_and_dark_pages_whatever_the_share(share):
+    letters = figures.ON_STRONG if share > figures.STRONG else figures.ON_PALE
+    assert contrast(letters, figures.HEAT(share)) >= 4.5
+    assert contrast(figures.DARK[letters], figures.DARK_HEAT(share)) >= 4.5
+
+
+def test_confusion_can_be_taken_away_as_numbers():
+    counts = metrics.confusion(record().predictions["PrivateTest"])
+    table = csv_of(figures.confusion(counts))
+    for row, true in enumerate(EMOTIONS):
+        for column, predicted in enumerate(EMOTIONS):
+            field = table.iloc[7 * row + column]
+            assert (field["true_emotion"], field["predicted_emotion"]) == (true, predicted)
+            assert field["images"] == counts.loc[true, predicted]
+            assert field["share_of_true"] == counts.loc[true, predicted] / counts.loc[true].sum()
 
 
 def test_confusion_is_drawn_on_given_axes():
@@ -168,7 +250,7 @@ def test_confusion_is_drawn_on_given_axes():
 def test_recall_has_a_point_and_an_interval_per_emotion_and_split():
     found = {split: metrics.recall(one) for split, one in record().predictions.items()}
     ax = figures.recall(found)
-    assert texts(ax.get_legend().get_texts()) == ["PublicTest", "PrivateTest"]
+    assert legend_of(ax) == ["PublicTest", "PrivateTest"]
     for container, frame in zip(ax.containers, found.values(), strict=True):
         points, _, (bars,) = container
         assert np.array_equal(points.get_xdata(), frame["value"])
@@ -179,6 +261,12 @@ def test_recall_has_a_point_and_an_interval_per_emotion_and_split():
     assert texts(ax.get_yticklabels()) == expected
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first emotion is on top
     assert ax.get_xlim() == (0, 1)
+    table = csv_of(ax)
+    for split, frame in found.items():
+        rows = table[table["split"] == split]
+        assert rows["emotion"].tolist() == list(EMOTIONS)
+        assert np.array_equal(rows["recall_share"], frame["value"])
+        assert np.array_equal(rows["images"], frame["images"])
 
 
 def test_recall_can_be_drawn_where_an_emotion_is_absent_or_always_right():
@@ -204,6 +292,10 @@ def test_reliability_sets_accuracy_against_confidence_above_the_answers():
         heights = [bar.get_height() for bar in ax.patches]
         assert heights == (frame["images"] / frame["images"].sum()).tolist(), title
         assert [bar.get_x() for bar in ax.patches] == pytest.approx(frame.index.left.tolist())
+        rows = csv_of(axes).query("diagram == @title")
+        assert rows["images"].tolist() == frame["images"].tolist()
+        assert rows["accuracy_share"].dropna().tolist() == frame["value"].dropna().tolist()
+        assert rows["interval_low_share"].count() == 1  # where there is a point
 
 
 @pytest.mark.parametrize("diagrams", [1, 3])
@@ -218,12 +310,13 @@ def test_reliability_has_a_column_per_diagram_on_one_scale(diagrams):
 def test_class_balance_has_a_bar_per_emotion_and_split():
     counts = PUBLISHED.counts
     ax = figures.class_balance(counts)
-    assert texts(ax.get_legend().get_texts()) == list(SPLITS)
+    assert legend_of(ax) == list(SPLITS)
     assert tuple(texts(ax.get_xticklabels())) == EMOTIONS
     for bars, split in zip(ax.containers, SPLITS, strict=True):
         heights = [bar.get_height() for bar in bars]
         assert heights == pytest.approx(np.array(counts[split]) / sum(counts[split]))
         assert sum(heights) == pytest.approx(1)
+        assert csv_of(ax).query("split == @split")["images"].tolist() == list(counts[split])
 
 
 # ---- networks -----------------------------------------------------------------------------------
@@ -240,7 +333,10 @@ def test_architecture_has_a_box_per_layer_and_a_label_per_shape(model):
     shapes = ["×".join(map(str, row.output_shape)) for row in rows]
     once = [one for one, before in zip(shapes, [None, *shapes]) if one != before]
     assert texts(ax.texts) == once
-    assert set(texts(ax.get_legend().get_texts())) == {row.type for row in rows}
+    assert set(legend_of(ax)) == {row.type for row in rows}
+    table = csv_of(ax)
+    assert table["type"].tolist() == [row.type for row in rows]
+    assert table["parameters"].tolist() == [row.parameters for row in rows]
 
 
 def test_architecture_falls_with_the_width_of_the_maps():
@@ -281,6 +377,13 @@ def test_claimed_and_measured_has_a_diamond_per_claim_and_a_point_per_run():
         assert margins == pytest.approx(rows["margin"].tolist())
     assert texts(accuracy.get_yticklabels()) == [f"{model}, {part}" for model, part in ROWS]
     assert legend_of(accuracy)[0] == "the paper"
+    numbers = csv_of(accuracy)
+    runs = [value for row in table["measured"] for value in row or [np.nan]]
+    assert numbers["measured"].tolist() == pytest.approx(runs, abs=0, nan_ok=True)
+    assert set(zip(numbers["measure"].str.split("_").str[1], numbers["unit"])) == {
+        ("accuracy", "share"),
+        ("loss", "nats"),
+    }
 
 
 def test_claimed_and_measured_puts_both_axes_in_one_order():
@@ -299,17 +402,125 @@ def test_claimed_and_measured_can_be_drawn_without_any_run():
 # ---- the style ----------------------------------------------------------------------------------
 
 
-def test_house_style_gives_vector_output_that_repeats(monkeypatch):
-    from matplotlib_inline import backend_inline
+DRAWINGS = {
+    "faces": lambda: figures.faces([np.zeros((48, 48))] * 9, ["surprise"] * 9),
+    "learning curves": lambda: figures.learning_curves(
+        [SHALLOW], tables.printed_scores(PAPER, SHALLOW)
+    ),
+    "two runs": lambda: figures.two_runs(["shallow, seed 0", "improved, seed 0"], [SHALLOW] * 2),
+    "confusion": lambda: figures.confusion(metrics.confusion(ANSWERS["PublicTest"])),
+    "recall": lambda: figures.recall({one: metrics.recall(ANSWERS[one]) for one in ANSWERS}),
+    "reliability": lambda: figures.reliability(
+        {one: metrics.calibration(ANSWERS["PublicTest"]) for one in ("shallow", "improved", "deep")}
+    ),
+    "class balance": lambda: figures.class_balance(PUBLISHED.counts),
+    "architecture": lambda: figures.architecture(layers("deep")),
+    "claimed and measured": lambda: figures.claimed_and_measured(
+        tables.claimed_and_measured(PAPER, study(SHALLOW, record("deep", train_images=7178)))
+    ),
+}
+every_drawing = pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 
-    formats = []
-    monkeypatch.setattr(
-        backend_inline,
-        "set_matplotlib_formats",
-        lambda *names, **options: formats.append((names, options)),
-    )
+
+def luminance(colour):
+    """Relative luminance, as WCAG 2.1 defines it."""
+    shares = np.array(to_rgb(colour))
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(one, other):
+    darker, lighter = sorted(map(luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def bundle(draw):
+    """What a notebook shows of a figure, by MIME type."""
     figures.house_style()
-    assert formats == [(("svg",), {"metadata": {"Date": None}})]
+    draw()
+    return InteractiveShell.instance().display_formatter.format(plt.gcf())[0]
+
+
+@every_drawing
+def test_a_notebook_holds_a_figure_as_png_svg_and_numbers(draw):
+    shown = bundle(draw)
+    numbers = {"text/csv"} if draw is not DRAWINGS["faces"] else set()
+    assert shown.keys() == {"image/png", "image/svg+xml", "text/plain"} | numbers
+    png = Image.open(io.BytesIO(base64.b64decode(shown["image/png"])))
+    assert png.width == pytest.approx(2 * 96 * figures.WIDTH, abs=1)
+    assert "<text" not in shown["image/svg+xml"]  # letters are paths, and need no font
+    plt.close("all")
+    assert bundle(draw) == shown  # no date, no random name: the same figure, the same files
+
+
+@every_drawing
+def test_the_letters_of_a_figure_are_whole_large_enough_on_a_phone_and_cover_no_data(draw):
+    figures.house_style()
+    draw()
+    figure = plt.gcf()
+    figure.canvas.draw()  # or nothing has its place yet
+    drawn, page = figure.get_tightbbox(), figure.bbox_inches.padded(0.01)
+    assert page.contains(drawn.x0, drawn.y0)
+    assert page.contains(drawn.x1, drawn.y1)
+    for text in figure.findobj(Text):
+        assert text.get_fontsize() / 72 * 350 / figure.get_figwidth() >= 9, text
+    for legend in figure.legends:
+        assert not any(legend.get_window_extent().overlaps(ax.bbox) for ax in figure.axes)
+    assert not any(ax.get_legend() for ax in figure.axes)
+
+
+def colours_of(svg):
+    return set(re.findall(r"#[0-9a-f]{6}\b", svg))
+
+
+@every_drawing
+def test_a_figure_has_a_colour_of_its_own_for_the_dark_page_wherever_it_has_one(draw):
+    light = bundle(draw)["image/svg+xml"]
+    heat = {to_hex(figures.HEAT(step)) for step in range(256)}
+    assert colours_of(light) <= heat | {colour.lower() for colour in figures.DARK}
+    assert light.count("#") == figures.dark(light).count("#")
+
+
+def letters_of(svg):
+    """Each text of a figure of matplotlib's with its colour."""
+    for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
+        if group.get("id", "").startswith("text_"):
+            style = "".join(part.get("style", "") for part in group.iter(f"{SVG}g"))
+            yield group, (re.findall(r"fill: (#[0-9a-f]{6})", style) or ["#000000"])[0]
+
+
+@every_drawing
+@pytest.mark.parametrize("page", [figures.PAGE, figures.DARK[figures.PAGE]])
+def test_the_letters_of_a_figure_stand_out_on_light_and_on_dark_pages(draw, page):
+    svg = bundle(draw)["image/svg+xml"]
+    svg = figures.dark(svg) if page == figures.DARK[figures.PAGE] else svg
+    on_heat = {figures.ON_PALE, figures.ON_STRONG}
+    on_heat = {one.lower() for one in on_heat | {figures.DARK[one] for one in on_heat}}
+    colours = [colour for _, colour in letters_of(svg)]
+    if draw is not DRAWINGS["confusion"]:  # whose fields have a test of their own
+        on_heat = set()
+    assert colours
+    assert all(contrast(colour, page) >= 4.5 for colour in colours if colour not in on_heat)
+
+
+@pytest.mark.parametrize("colour", ["INK", "INDIGO", "ROSE", "GREEN", "WINE", "GREY"])
+def test_what_is_drawn_stands_out_on_light_and_on_dark_pages(colour):
+    light = getattr(figures, colour)
+    assert contrast(light, figures.PAGE) >= 3
+    assert contrast(figures.DARK[light], figures.DARK[figures.PAGE]) >= 3
+
+
+def test_a_dark_page_changes_every_colour_into_one_of_its_own():
+    heat = [to_hex(figures.HEAT(step)) for step in range(256)]
+    letters = {figures.ON_PALE.lower(), figures.ON_STRONG.lower()}
+    assert not letters & set(heat)
+    assert figures.dark(f"fill: {heat[128]}") == f"fill: {to_hex(figures.DARK_HEAT(128))}"
+    assert figures.dark("url(#p262626) #262626") == "url(#p262626) #ced6dd"
+
+
+def test_house_style_can_be_set_twice():
+    figures.house_style()
+    figures.house_style()
     assert matplotlib.rcParams["svg.hashsalt"]
     assert not matplotlib.rcParams["axes.spines.top"]
 

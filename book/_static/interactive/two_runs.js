@@ -150,12 +150,12 @@
       document.getElementById(`two-runs-${name}`).closest("table") ??
       document.querySelector(`#two-runs-${name} table`);
 
-    /* The curves of both in the place of the two static figures. */
-    const figures = ["first", "second"].map((side) => document.getElementById(`two-runs-${side}`));
-    const curves = make("div");
-    figures[0].before(curves);
-    figures[0].hidden = true;
-    figures[1].closest(".cell").hidden = true;
+    /* The curves of both in the place of the picture, in print too: it is of one pair only. */
+    const figure = document.getElementById("two-runs-curves");
+    const described = figure.querySelector("img").alt;
+    const curves = make("div", { role: "group", "aria-label": described });
+    figure.querySelector(".picture").hidden = true;
+    figure.prepend(curves);
 
     const images = table("images");
     const note = make("p", { role: "status", class: "found" });
@@ -245,6 +245,8 @@
       const drawn = make("div", { class: "interactive" });
       curves.replaceChildren(drawn);
       report.curves(drawn, { runs }, "run");
+      const asBuilt = first.id === data.shown[0] && second.id === data.shown[1];
+      figure.querySelector(".downloads").hidden = !asBuilt;
     }
 
     function keep() {
