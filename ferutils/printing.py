@@ -104,7 +104,7 @@ def _printed(document: Path) -> bytes:
         # --no-sandbox: what is opened is our own, and containers have no user to sandbox with.
         chromium = playwright.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
         page = chromium.new_page(color_scheme="light", offline=True)
-        page.goto(document.as_uri(), wait_until="load")
+        page.goto(document.resolve().as_uri(), wait_until="load")
         return page.pdf(**SETTINGS)
 
 
