@@ -5,12 +5,14 @@ Used as `python -m ferutils.printing HTML_FOLDER PDF`.
 """
 
 import copy
+import io
 import posixpath
 import shutil
 import sys
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
+from pypdf import PdfWriter
 
 from ferutils import paths
 
@@ -20,7 +22,6 @@ SETTINGS = {
     "format": "A4",
     "margin": {"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
     "print_background": True,
-    "outline": True,  # bookmarks, from the headings
     "tagged": True,  # for screen readers
     "display_header_footer": True,
     "header_template": "<span></span>",
@@ -70,6 +71,7 @@ def together(html: Path) -> str:
     content.extend([_contents(whole, articles), *articles])
     body.append(content)
     whole.body.replace_with(body)
+    whole.title.string = content.select_one(".printed-title").get_text()
     whole.html["data-theme"] = "light"
     return str(whole)
 
@@ -89,23 +91,38 @@ def write(html: Path, pdf: Path) -> None:
             f"Expected one of {', '.join(BROWSERS)} to print the report. Received: none in PATH. "
             "Install Chromium (on Debian: apt-get install chromium)."
         )
-    document = html / TOGETHER
-    document.write_text(together(html), encoding="utf-8")
+    document, file = together(html), html / TOGETHER
+    file.write_text(document, encoding="utf-8")
     try:
-        paths.write_whole(pdf, _printed(document))
+        paths.write_whole(pdf, _bookmarked(_printed(file), document))
     finally:
-        document.unlink()
+        file.unlink()
 
 
-def _printed(document: Path) -> bytes:
+def _printed(file: Path) -> bytes:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         # --no-sandbox: what is opened is our own, and containers have no user to sandbox with.
         chromium = playwright.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
         page = chromium.new_page(color_scheme="light", offline=True)
-        page.goto(document.resolve().as_uri(), wait_until="load")
+        page.goto(file.resolve().as_uri(), wait_until="load")
         return page.pdf(**SETTINGS)
+
+
+def _bookmarked(printed: bytes, document: str) -> bytes:
+    """The PDF with a bookmark for each page of the report.
+
+    Chromium's own bookmarks repeat the words of headings that it moved to the next sheet.
+    """
+    writer = PdfWriter(clone_from=io.BytesIO(printed))
+    places = writer.named_destinations
+    for link in BeautifulSoup(document, "html.parser").select(".printed-contents a"):
+        place = places["/" + link["href"].removeprefix("#")]
+        writer.add_outline_item(link.get_text(), writer.get_destination_page_number(place))
+    whole = io.BytesIO()
+    writer.write(whole)
+    return whole.getvalue()
 
 
 def _article(html: Path, page: str, pages: set[str]) -> Tag:
@@ -113,13 +130,23 @@ def _article(html: Path, page: str, pages: set[str]) -> Tag:
     article = copy.copy(_soup(html / f"{page}.html").select_one("article.bd-article"))
     for tag in article.find_all(id=True):
         tag["id"] = _anchor(page, tag["id"])
-    for tag in article.find_all(href=True):
-        tag["href"] = _link(page, tag["href"], pages)
+    for link in article.find_all("a", href=True):
+        link["href"] = _link(page, link["href"], pages)
+        if not link["href"].startswith(("#", "http")):
+            link.unwrap()  # a file beside the pages, which the paper does not have
     for tag in article.find_all(src=True):
         tag["src"] = _target(page, tag["src"])
         tag.attrs.pop("loading", None)  # printing does not scroll to what is loaded late
-    for needless in article.select("script, style, .headerlink, .copybtn"):
+    for needless in article.select("script, style, .headerlink, .copybtn, .downloads"):
         needless.decompose()
+    for folded in article.select("details:not(.hide)"):  # code stays on the screen
+        folded["open"] = ""
+    for heading in article.select("h2, h3"):
+        following = heading.find_next_sibling()
+        if following and following.find("figure"):  # browsers would leave the heading alone
+            together = heading.wrap(BeautifulSoup("", "html.parser").new_tag("div"))
+            together["class"] = "unbroken"
+            together.append(following)
     article["id"] = _anchor(page, "")
     return article
 
