@@ -296,6 +296,7 @@ def recall(recalls: dict[str, pd.DataFrame]) -> Axes:
             places + (number - (len(recalls) - 1) / 2) * 0.28,
             xerr=[frame["value"] - frame["low"], frame["high"] - frame["value"]],
             fmt="os"[number % 2], color=(INDIGO, ROSE)[number % 2], label=split, ms=5, lw=1.5,
+            clip_on=False,
         )  # fmt: skip
     images = next(iter(recalls.values()))["images"]
     ax.set_yticks(places, [f"{name} ({count:,})" for name, count in images.items()])

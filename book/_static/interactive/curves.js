@@ -4,11 +4,12 @@
 
 {
   const PARTS = ["training", "validation"];
+  const rounded = (share) => `${Math.round(100 * share)}\u00a0%`;
   const PANELS = [
-    { quantity: "accuracy", title: "Accuracy", text: report.percent, tick: d3.format(".0%") },
+    { quantity: "accuracy", title: "Accuracy", text: report.percent, tick: rounded },
     { quantity: "loss", title: "Loss (nats)", text: report.nats, tick: d3.format(".1f") },
   ];
-  const MARGIN = { top: 10, right: 10, bottom: 38, left: 42 };
+  const MARGIN = { top: 10, right: 10, bottom: 38, left: 46 };
 
   /** A sample of a line, for the label that switches it. */
   function sample(data) {
