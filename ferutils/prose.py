@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
-from ferutils import comparison_tables, metrics, provenance, reading_tables, tables
+from ferutils import comparison_tables, metrics, provenance, reading_tables, run_tables, tables
 from ferutils.data import Dataset
 from ferutils.examination import Examination
 from ferutils.paper import RULE, Paper, Verdict
@@ -17,11 +17,22 @@ from ferutils.study import Study
 from ferutils.verdicts import Finding
 
 
-def notice(record: Record) -> Markdown | None:
+def notice(*records: Record) -> Markdown | None:
     """What a reader must know before the numbers: reduced, drawn, other pixels, older code.
 
-    None where there is nothing of the kind.
+    Of several runs it says which ones; None where there is nothing of the kind.
     """
+    of: dict[str, list[str]] = {}
+    for record in records:
+        for sentence in _special(record):
+            of.setdefault(sentence, []).append(run_tables.name(record.recipe))
+    if len(records) == 1:
+        return _warning(list(of))
+    return _warning([f"{sentence} Of: {'; '.join(names)}." for sentence, names in of.items()])
+
+
+def _special(record: Record) -> list[str]:
+    """What is special about a run, in sentences."""
     run, words = record.run, []
     if run.dataset.name == "drawn":
         words.append("Trained on **drawn faces**: nothing here is a result on FER-2013.")
@@ -36,7 +47,7 @@ def notice(record: Record) -> Markdown | None:
         words.append("Made by an **older version of the code** that trains.")
     if run.code.clean is False:
         words.append("Made from a working tree with uncommitted changes.")
-    return _warning(words)
+    return words
 
 
 def faces_notice(dataset: Dataset) -> Markdown | None:
