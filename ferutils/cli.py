@@ -32,11 +32,13 @@ NONE = "-"  # of a cell without value, so that every row has as many words
 FORMULA = ("=", "+", "-", "@")  # a cell that begins so is computed by a spreadsheet
 NEAR = 0.4  # how much of a name must agree for it to be proposed, 0 to 1
 
-# What `records.write`, `training.save_weights` and the cache of datasets leave when they are cut
-# off.
+# What `records.write`, `training.save_weights`, `paths.whole` for a checkpoint and the cache of
+# datasets leave when they are cut off.
 RUN_ID = r"[a-z_]+-[0-9a-f]{12}"
 UNFINISHED_RECORD = re.compile(rf"\.({RUN_ID})-\w+")
-UNFINISHED_FILE = re.compile(rf"\.unfinished-{RUN_ID}\.weights\.h5|fer2013-\w+\.part")
+UNFINISHED_FILE = re.compile(
+    rf"\.unfinished-{RUN_ID}\.weights\.h5|\.{RUN_ID}\.npz-\d+\.part|fer2013-\w+\.part"
+)
 IN_WORK_SECONDS = 600  # what changed later than this may be a running process's
 
 
@@ -592,8 +594,9 @@ def _cell(value: object) -> object:
 def clean(yes: bool) -> None:
     """Remove what interrupted work left behind.
 
-    Unfinished records and temporary files. A finished record is never removed, nor what changed in
-    the last ten minutes, which may be in work.
+    Unfinished records and temporary files. A finished record is never removed, nor a whole
+    checkpoint, from which its training goes on, nor what changed in the last ten minutes, which may
+    be in work.
     """
     found = _left_behind()
     waiting = [path for path in found if _may_be_in_work(path)]
@@ -612,8 +615,8 @@ def clean(yes: bool) -> None:
 
 
 def _left_behind() -> list[Path]:
-    """Unfinished records, weights and dataset caches."""
-    caches = (paths.cache() / name for name in ("weights", "datasets"))
+    """Unfinished records, checkpoints, weights and dataset caches."""
+    caches = (paths.cache() / name for name in ("checkpoints", "weights", "datasets"))
     return [
         path
         for folder in (*_folders().values(), *caches)

@@ -72,7 +72,7 @@ class DatasetNote(_Part):
 class Cost(_Part):
     """What a run took."""
 
-    wall_seconds: float  # training, validation and final evaluation
+    wall_seconds: float  # training, validation, final evaluation; not what was lost and made again
     images_per_second: float  # training steps alone
     peak_memory_bytes: int  # of the process
 
@@ -107,6 +107,7 @@ class Run(_Part):
     environment: Environment
     code: Code
     started: datetime
+    resumed_after_epochs: list[int] = []  # where the training went on after it had been cut off
     checksums: dict[str, str] = {}  # SHA-256 of the other files of the record
 
 
@@ -187,6 +188,7 @@ def write(
         if not (target / "run.json").is_file():
             shutil.rmtree(target, ignore_errors=True)
             unfinished.rename(target)
+            paths.sync(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return target

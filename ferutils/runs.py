@@ -1,22 +1,33 @@
 """Recipe -> record: read where the run has been recorded, trained where it has not.
 
-Reads records and datasets; writes the record and the weights of a new run. Imports Keras only to
-train.
+Reads records and datasets; writes the record and the weights of a new run, and what a training
+that dies goes on from. Imports Keras only to train.
 """
 
+import contextlib
+import fcntl
 import os
-import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ferutils import data, faces, paths, provenance, records
 from ferutils.recipes import Recipe, run_id
+
+if TYPE_CHECKING:
+    from ferutils.checkpoints import Checkpoint
+    from ferutils.training import Trained
+
+CACHED = ("checkpoints", "locks", "weights")  # folders of the cache that a run writes to
 
 
 def obtain(recipe: Recipe, source: str | None = None) -> records.Record:
     """The record of a recipe; the run is trained first if it has none.
 
-    With FORCE=1 in the environment it is trained though it has one, which stays beside the new.
+    A training that was cut off goes on after its last whole epoch. Of several processes that want
+    the same run, one trains and the others wait for its record. With FORCE=1 in the environment it
+    is trained though it has one, which stays beside the new.
 
     Args:
         recipe: what to train.
@@ -24,18 +35,64 @@ def obtain(recipe: Recipe, source: str | None = None) -> records.Record:
             Without either, a recorded run on the published FER-2013 is still found.
 
     Raises:
-        ValueError: there is neither a record nor a dataset.
+        ValueError: there is neither a record nor a dataset, or no place to write to.
     """
     dataset = read_dataset(recipe.dataset, source)
     fingerprints = dataset.fingerprints if dataset else data.published_fingerprints()
     name = run_id(recipe, fingerprints)
     found = records.find(name)
     if found is not None and not _forced():
-        print(f"Run {name}: read from its record of {found.run.started:%Y-%m-%d}.", flush=True)
-        return found
+        return _told(found)
     if dataset is None:
         raise ValueError(_no_dataset(recipe, name))
-    return _train(recipe, dataset, name)
+    _make_places()
+    folders = [paths.new_runs()] if _forced() else None
+    before = records.find(name, folders)
+    with _alone(name):
+        now = records.find(name, folders)
+        if now is not None and (before is None or now.run != before.run):
+            return _told(now)
+        finished = frozenset(one.run.started for one in (found, now) if one is not None)
+        return _train(recipe, dataset, name, finished)
+
+
+def _told(record: records.Record) -> records.Record:
+    """The record, after saying that it was read."""
+    run = record.run
+    print(f"Run {run.id}: read from its record of {run.started:%Y-%m-%d}.", flush=True)
+    return record
+
+
+def _make_places() -> None:
+    """Make the folders that a run writes to, before hours are spent on what could not be kept."""
+    for folder in (paths.new_runs(), *(paths.cache() / name for name in CACHED)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            reason = "" if os.access(folder, os.W_OK | os.X_OK) else "it cannot be written to"
+        except OSError as problem:
+            reason = problem.strerror
+        if reason:
+            raise ValueError(
+                f"Expected a folder for what a run writes. Received: {folder}: {reason}. Name "
+                "other folders in the environment variables FERUTILS_CACHE and FERUTILS_RUNS."
+            )
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Wait until no other process trains a run, and keep others waiting meanwhile.
+
+    The lock is the kernel's, so that it ends with its process, however that ends; the empty file
+    stays. It holds between the processes of one machine, and between machines whose shared folder
+    passes on `flock`: NFS does on Linux, Lustre where it is mounted so.
+    """
+    with (paths.cache() / "locks" / name).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Run {name}: another process trains it; waiting for its record.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _forced() -> bool:
@@ -73,45 +130,77 @@ def _no_dataset(recipe: Recipe, name: str) -> str:
     )
 
 
-def _train(recipe: Recipe, dataset: data.Dataset, name: str) -> records.Record:
-    """Train, write weights and record, and read the record back."""
+def _train(
+    recipe: Recipe, dataset: data.Dataset, name: str, finished: frozenset[datetime]
+) -> records.Record:
+    """Train or go on training, write weights and record, and read the record back."""
+    from ferutils import checkpoints, training
+
+    environment, code = _environment(), _code(recipe)
+    identity = checkpoints.Identity(run=name, code=code.fingerprint, environment=environment)
+    checkpoint = checkpoints.Checkpoint(_checkpoint_file(name), identity, finished)
+    trained_on = f"{environment.device}, backend {environment.backend}"
+    print(f"Run {name}: training on {trained_on}.", flush=True)
+    try:
+        trained = training.train(recipe, dataset, _progress(recipe), checkpoint)
+        training.save_weights(trained.model, weights(name))
+        run = records.Run(
+            id=name,
+            recipe=recipe,
+            dataset=records.note(dataset),
+            layers=trained.layers,
+            scores=trained.scores,
+            kept_epoch=trained.kept_epoch,
+            cost=_cost(trained, checkpoint),
+            environment=environment,
+            code=code,
+            started=checkpoint.started,
+            resumed_after_epochs=checkpoint.resumed_after_epochs,
+        )
+        if _forced():
+            _set_aside(name)
+        folder = records.write(run, trained.history, trained.predictions, paths.new_runs())
+    except BaseException:
+        if checkpoint.epochs:
+            print(f"Stopped. The same command goes on after epoch {checkpoint.epochs}.", flush=True)
+        raise
+    checkpoint.remove()
+    return records.read(folder)
+
+
+def _environment() -> records.Environment:
+    """What a training in this process runs on."""
     import keras
 
     from ferutils import training
 
-    device = training.device() or provenance.processor()
-    started, start = datetime.now(UTC).replace(microsecond=0), time.perf_counter()
+    return records.Environment(
+        device=training.device() or provenance.processor(),
+        backend=keras.backend.backend(),
+        system=provenance.system(),
+        versions=provenance.versions(),
+    )
+
+
+def _code(recipe: Recipe) -> records.Code:
+    """The code as it is before the training, during which its files may change."""
     commit, clean = provenance.commit()
     fingerprint = provenance.code_fingerprint(recipe.model)
-    print(f"Run {name}: training on {device}, backend {keras.backend.backend()}.", flush=True)
-    trained = training.train(recipe, dataset, _progress(recipe))
-    training.save_weights(trained.model, weights(name))
-    seconds = trained.history["training_seconds"].sum()
-    run = records.Run(
-        id=name,
-        recipe=recipe,
-        dataset=records.note(dataset),
-        layers=trained.layers,
-        scores=trained.scores,
-        kept_epoch=trained.kept_epoch,
-        cost=records.Cost(
-            wall_seconds=time.perf_counter() - start,
-            images_per_second=trained.scores["Training"].images * recipe.epochs / seconds,
-            peak_memory_bytes=provenance.peak_memory_bytes(),
-        ),
-        environment=records.Environment(
-            device=device,
-            backend=keras.backend.backend(),
-            system=provenance.system(),
-            versions=provenance.versions(),
-        ),
-        code=records.Code(commit=commit, clean=clean, fingerprint=fingerprint),
-        started=started,
+    return records.Code(commit=commit, clean=clean, fingerprint=fingerprint)
+
+
+def _cost(trained: "Trained", checkpoint: "Checkpoint") -> records.Cost:
+    """What a run took, over all processes that trained it."""
+    images = trained.scores["Training"].images * len(trained.history)
+    return records.Cost(
+        wall_seconds=checkpoint.wall_seconds(),
+        images_per_second=images / trained.history["training_seconds"].sum(),
+        peak_memory_bytes=checkpoint.peak_memory_bytes(),
     )
-    if _forced():
-        _set_aside(name)
-    folder = records.write(run, trained.history, trained.predictions, paths.new_runs())
-    return records.read(folder)
+
+
+def _checkpoint_file(name: str) -> Path:
+    return paths.cache() / "checkpoints" / f"{name}.npz"
 
 
 def weights(name: str) -> Path:
@@ -120,12 +209,11 @@ def weights(name: str) -> Path:
 
 
 def _progress(recipe: Recipe):
-    """A reporter that prints one line per epoch, with the time left."""
-    start = time.perf_counter()
+    """A reporter that prints one line per epoch, with the time left if the others take as long."""
 
     def report(row: dict) -> None:
         done = row["epoch"]
-        left = (time.perf_counter() - start) / done * (recipe.epochs - done)
+        left = (row["training_seconds"] + row["validation_seconds"]) * (recipe.epochs - done)
         print(
             f"epoch {done:>{len(str(recipe.epochs))}}/{recipe.epochs}"
             f"  loss {row['training_loss']:.4f}  accuracy {row['training_accuracy']:.4f}"

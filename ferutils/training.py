@@ -6,17 +6,20 @@ run: their code fingerprint goes into the record.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import keras
 import numpy as np
 import pandas as pd
 
-from ferutils import models
+from ferutils import models, paths
 from ferutils.data import Dataset, Split, subset
 from ferutils.recipes import Recipe
 from ferutils.records import HELD_OUT, HISTORY_COLUMNS, Layer, Predictions, Scores
+
+OVERHEAD_BYTES = 2**20  # of a weights file over its arrays; the deep network's has 160 kB
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,47 @@ class Trained:
     layers: list[Layer]
 
 
-def train(recipe: Recipe, dataset: Dataset, report: Callable[[dict], None] = print) -> Trained:
+@dataclass
+class Progress:
+    """How far a training has come, beside the state of its model."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)  # the history, a row per epoch
+    kept_epoch: int = 0
+    kept_weights: list[np.ndarray] | None = None
+
+    @property
+    def highest(self) -> float:
+        """The validation accuracy of the kept epoch."""
+        return self.rows[self.kept_epoch - 1]["validation_accuracy"] if self.kept_epoch else -1.0
+
+
+class Checkpoint(Protocol):
+    """What keeps a training from one process to the next."""
+
+    def resume(self, model: keras.Sequential) -> Progress:
+        """Bring a model just built to where its training stood, and say how far that was."""
+
+    def save(self, model: keras.Sequential, progress: Progress) -> None:
+        """Keep the model's whole state, as it is after an epoch."""
+
+
+def train(
+    recipe: Recipe,
+    dataset: Dataset,
+    report: Callable[[dict], None] = print,
+    checkpoint: Checkpoint | None = None,
+) -> Trained:
     """Train a recipe and evaluate the kept weights on every split.
 
-    The same recipe and dataset give the same numbers on the same CPU.
+    The same recipe and dataset give the same numbers on the same CPU, also where the training goes
+    on from a checkpoint.
 
     Args:
         recipe: what to train.
         dataset: its images and labels.
         report: called after each epoch with that epoch's row of the history.
+        checkpoint: where the training goes on, and what keeps it after each epoch; None: it
+            begins at the first epoch and nothing is kept.
 
     Raises:
         ValueError: the recipe asks for more images than there are.
@@ -47,7 +82,7 @@ def train(recipe: Recipe, dataset: Dataset, report: Callable[[dict], None] = pri
     keras.utils.set_random_seed(recipe.seed)
     splits = _selected(recipe, dataset)
     model = models.build(recipe)
-    history, kept_epoch = _fit(model, recipe, splits, report)
+    history, kept_epoch = _fit(model, recipe, splits, report, checkpoint)
     return Trained(
         model=model,
         history=history,
@@ -78,19 +113,25 @@ def validation(recipe: Recipe, splits: dict[str, Split]) -> Split:
 
 
 def _fit(
-    model: keras.Sequential, recipe: Recipe, splits: dict[str, Split], report: Callable
+    model: keras.Sequential,
+    recipe: Recipe,
+    splits: dict[str, Split],
+    report: Callable,
+    checkpoint: Checkpoint | None,
 ) -> tuple[pd.DataFrame, int]:
     """Train epoch by epoch; the history, and the epoch whose weights the model is left with."""
     watched = validation(recipe, splits)
-    rows, kept_epoch, kept_weights, highest = [], 0, None, -1.0
-    for epoch in range(1, recipe.epochs + 1):
-        rows.append(_epoch(model, recipe, splits["Training"], watched, epoch))
-        report(rows[-1])
-        accuracy = rows[-1]["validation_accuracy"]
-        if recipe.kept_epoch == "last" or accuracy > highest:
-            kept_epoch, kept_weights, highest = epoch, model.get_weights(), accuracy
-    model.set_weights(kept_weights)
-    return pd.DataFrame(rows, columns=list(HISTORY_COLUMNS)), kept_epoch
+    progress = checkpoint.resume(model) if checkpoint else Progress()
+    for epoch in range(len(progress.rows) + 1, recipe.epochs + 1):
+        row = _epoch(model, recipe, splits["Training"], watched, epoch)
+        if recipe.kept_epoch == "last" or row["validation_accuracy"] > progress.highest:
+            progress.kept_epoch, progress.kept_weights = epoch, model.get_weights()
+        progress.rows.append(row)
+        if checkpoint:
+            checkpoint.save(model, progress)
+        report(row)
+    model.set_weights(progress.kept_weights)
+    return pd.DataFrame(progress.rows, columns=list(HISTORY_COLUMNS)), progress.kept_epoch
 
 
 def _epoch(
@@ -154,8 +195,15 @@ def save_weights(model: keras.Sequential, path: Path) -> None:
     """Save the weights in Keras' own format, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{path.name}")
-    model.save_weights(unfinished)
-    unfinished.replace(path)
+    every = (*model.variables, *model.optimizer.variables)
+    size = sum(keras.ops.convert_to_numpy(variable).nbytes for variable in every)
+    try:
+        paths.reserve(unfinished, size + OVERHEAD_BYTES)
+        model.save_weights(unfinished)
+        paths.sync(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def device() -> str:

@@ -541,6 +541,7 @@ def left_behind(places):
         left(places / "recorded" / UNNAMED / "history.csv").parent,
         left(places / "cache" / "weights" / ".unfinished-deep-0123456789ab.weights.h5"),
         left(places / "cache" / "datasets" / "fer2013-0123456789abcdefx1y2.part"),
+        left(places / "cache" / "checkpoints" / ".deep-0123456789ab.npz-4711.part"),
     ]
 
 
@@ -550,7 +551,7 @@ def test_clean_lists_asks_and_removes(places, left_behind):
     for path in left_behind:
         assert str(path) in result.stdout
         assert not path.exists()
-    assert "Removed: 4" in result.stdout
+    assert "Removed: 5" in result.stdout
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
@@ -572,6 +573,7 @@ def test_clean_never_touches_what_is_finished_or_foreign(places, left_behind):
         left(places / "new" / "notes" / "text.txt"),
         left(places / "new" / ".snapshot" / "text.txt"),
         left(places / "cache" / "weights" / f"{whole}.weights.h5"),
+        left(places / "cache" / "checkpoints" / "deep-0123456789ab.npz"),
         left(places / "cache" / "datasets" / "fer2013-0123456789abcdef.npz"),
         # Whole, only not given its name: all that there is of a training.
         left(places / "new" / UNNAMED / "run.json"),

@@ -51,7 +51,9 @@ def published():
 
 
 def files_in(folder):
-    return [file for file in folder.rglob("*") if file.is_file()]
+    """The files below, without the empty ones that are locked while a run is made."""
+    found = [file for file in folder.rglob("*") if file.is_file()]
+    return [file for file in found if file.parent.name != "locks" or file.read_bytes()]
 
 
 def python(code, **environment):
@@ -229,9 +231,14 @@ def test_a_forced_run_is_trained_again_beside_its_old_records(places, drawn, mon
     assert kept.read_bytes() == before
 
 
+def run_of(drawn):
+    return recipes.run_id(small_recipe(), drawn.fingerprints)
+
+
 def check_the_record(record, drawn):
     run = record.run
-    assert run.id == recipes.run_id(small_recipe(), drawn.fingerprints)
+    assert run.id == run_of(drawn)
+    assert run.resumed_after_epochs == []
     assert run.dataset == records.note(drawn)
     assert (run.dataset.name, run.dataset.counts) == ("drawn", FEW)
     assert run.cost.wall_seconds > record.history["training_seconds"].sum()
@@ -264,7 +271,9 @@ def check_the_weights(record, drawn):
 @pytest.mark.slow
 @pytest.mark.parametrize("failing", ["_epoch", "_evaluate", "_predict", "layer_table"])
 @pytest.mark.parametrize("failure", [RuntimeError("out of memory"), KeyboardInterrupt()])
-def test_a_training_that_fails_leaves_no_record(places, monkeypatch, failing, failure):
+def test_a_training_that_fails_leaves_no_record_but_its_checkpoint(
+    places, drawn, monkeypatch, capsys, failing, failure
+):
     from ferutils import training
 
     def fail(*arguments):
@@ -276,7 +285,9 @@ def test_a_training_that_fails_leaves_no_record(places, monkeypatch, failing, fa
         monkeypatch.setattr(training, "_epoch", lambda *a: row | {"epoch": a[-1]})
     with pytest.raises(type(failure)):
         runs.obtain(small_recipe())
-    assert files_in(places) == []
+    kept = [] if failing == "_epoch" else [runs._checkpoint_file(run_of(drawn))]
+    assert files_in(places) == kept
+    assert ("The same command goes on after epoch 2." in capsys.readouterr().out) == bool(kept)
 
 
 def test_more_images_than_there_are_leave_no_record(places):
@@ -295,13 +306,12 @@ def test_the_time_left_is_in_minutes_and_seconds(seconds, shown):
     assert runs._minutes(seconds) == shown
 
 
-def test_the_time_left_is_that_of_the_epochs_to_come(capsys, monkeypatch):
-    clock = iter([100.0, 130.0, 160.0])  # the start, then the end of two epochs of 30 seconds
-    monkeypatch.setattr(runs.time, "perf_counter", lambda: next(clock))
+def test_the_time_left_is_that_of_the_epochs_to_come(capsys):
     report = runs._progress(recipes.make(model="deep"))
     row = dict.fromkeys(records.HISTORY_COLUMNS, 0.5)
-    report(row | {"epoch": 1})
-    report(row | {"epoch": 2})
+    row |= {"training_seconds": 25.0, "validation_seconds": 5.0}
+    report(row | {"epoch": 3})  # the first of a training that goes on after epoch 2
+    report(row | {"epoch": 9})
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("epoch  1/10  loss 0.5000  accuracy 0.5000")
-    assert [line.split("  ")[-1] for line in lines] == ["4:30 min left", "4:00 min left"]
+    assert lines[0].startswith("epoch  3/10  loss 0.5000  accuracy 0.5000")
+    assert [line.split("  ")[-1] for line in lines] == ["3:30 min left", "0:30 min left"]
