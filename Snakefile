@@ -21,7 +21,7 @@ THEME = sorted(
     str(path.relative_to(paths.ROOT))
     for folder in ("_static", "_extensions")
     for path in (paths.BOOK / folder).rglob("*.*")
-    if path.suffix in (".css", ".js", ".py")
+    if path.suffix in (".css", ".js", ".py", ".svg")
 )
 WANTED = [recipe for entry in study.load().runs for recipe in entry.recipes]  # most wanted first
 FINGERPRINTS = {"fer2013": data.published_fingerprints()}
@@ -101,8 +101,9 @@ rule html:
         printed=bool(PDF),
         strict="" if KEEP_GOING else "-W",
     shell:
+        # --all: Sphinx would miss changes of styles, scripts and extensions.
         # -W --keep-going -n: a broken reference or any other warning fails the build.
-        "{JUPYTER_BOOK} build book --config _config.yml --path-output ."
+        "{JUPYTER_BOOK} build book --all --config _config.yml --path-output ."
         " {params.strict} --keep-going -n > {log} 2>&1 || {{ cat {log}; exit 1; }}"
 
 

@@ -31,7 +31,7 @@ def book(folder, **sources):
 
 
 def built(folder):
-    app = SphinxTestApp("html", srcdir=folder)
+    app = SphinxTestApp("html", srcdir=folder, freshenv=True)
     app.build()
     app.cleanup()
     return {path.stem: path.read_text() for path in (folder / "_build" / "html").glob("*.html")}

@@ -116,7 +116,8 @@ def test_one_click_leads_from_a_claim_on_the_first_page_to_a_run_behind_it(repor
     page.wait_for_load_state()
     run = urlsplit(page.url).fragment
     assert run.startswith("run-") and page.locator(f"[id='{run}']").is_visible()
-    assert "papermill" in page.locator("tr", has=page.locator(f"[id='{run}']")).inner_text()
+    row = page.locator("tr", has=page.locator(f"[id='{run}']"))
+    assert run.removeprefix("run-") in row.inner_text()
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,6 @@ def _failed(env):
     }
 
 
-def _first_page_is_read_again(app, env, added, changed, removed):
-    return [app.config.root_doc]
-
-
 def _warn_on_the_first_page(app, doctree):
     if app.env.docname != app.config.root_doc:
         return
@@ -50,6 +46,5 @@ def _warning(failed, root):
 
 def setup(app):
     """Look at the pages whenever the book is built."""
-    app.connect("env-get-outdated", _first_page_is_read_again)
     app.connect("doctree-read", _warn_on_the_first_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
