@@ -67,36 +67,93 @@ def _warning(sentences: Sequence[str]) -> Markdown | None:
     return Markdown(f"```{{warning}}\n{text}\n```") if text else None
 
 
-def summary(findings: Sequence[Finding], study: Study) -> Markdown:
-    """The answer in short: all claims by verdict, and the runs behind it."""
-    runs = ", ".join(
-        f"{len(records)} of the {model} network{' (reduced)' if study.reduced(model) else ''}"
+# What is said of Table 3 for a network whose figures there all have one verdict.
+OF_TABLE_3 = {
+    Verdict.REPRODUCED: "**reproduces**",
+    Verdict.NOT_REPRODUCED: "**does not reproduce**",
+    Verdict.UNDECIDED: "is **undecided**",
+    Verdict.REDUCED: "is tested **in reduced runs only**",
+    Verdict.NOT_TESTED: "is **not tested** yet",
+}
+
+
+def headline(paper: Paper, findings: Sequence[Finding]) -> Markdown:
+    """The answer in one sentence: for which networks Table 3 reproduces."""
+    counts: dict[str, Counter[Verdict]] = {}
+    for finding in findings:
+        if finding.claim in tables.table_3_claims(paper):
+            network = finding.claim.quantity.split(".")[0]
+            counts.setdefault(network, Counter())[finding.verdict] += 1
+    networks: dict[str, list[str]] = {}
+    for network, count in counts.items():
+        networks.setdefault(_of_table_3(count), []).append(network)
+    told = [
+        f"{said} for the {_listed(names)} network{'s' * (len(names) > 1)}"
+        for said, names in networks.items()
+    ]
+    return Markdown(f"The paper's Table 3 {_listed(told)}.")
+
+
+def _of_table_3(count: Counter[Verdict]) -> str:
+    """What is said of Table 3 for a network, from the verdicts on its figures there."""
+    if len(count) == 1:
+        return OF_TABLE_3[next(iter(count))]
+    others = [f"{count[one]} {one}" for one in Verdict if count[one] and one != Verdict.REPRODUCED]
+    share = f"{count[Verdict.REPRODUCED]} of {count.total()} figures"
+    return f"**reproduces in {share}** ({', '.join(others)})"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words with commas between, and "and" before the last."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def summary(findings: Sequence[Finding], conclusions: Sequence[Finding], study: Study) -> Markdown:
+    """The answer in short: what holds, what does not, and how sure that is.
+
+    Args:
+        findings: of every claim of the paper.
+        conclusions: those among them that the paper concludes with.
+        study: the runs behind them.
+    """
+    held = sum(one.verdict == Verdict.REPRODUCED for one in findings)
+    concluded = sum(one.verdict == Verdict.REPRODUCED for one in conclusions)
+    answers = {
+        "What holds": f"{concluded} of its {len(conclusions)} conclusions, and {held} of its "
+        f"{len(findings)} claims in all.",
+        "What does not": _failed(findings),
+        "How sure we are": f"runs behind Table 3: {_runs(study)}; the figure has their 95 % "
+        "intervals.",
+    }
+    return Markdown("\n\n".join(f"**{name}:** {answer}" for name, answer in answers.items()))
+
+
+def _failed(findings: Iterable[Finding]) -> str:
+    """How many claims are not reproduced, and how many of these the paper contradicts itself."""
+    failed = [one.claim for one in findings if one.verdict == Verdict.NOT_REPRODUCED]
+    if not failed:
+        return "no claim that could be tested."
+    contradicted = sum(claim.follows is False for claim in failed)
+    amount = {0: "none", len(failed): "all"}.get(contradicted, contradicted)
+    return (
+        f"{len(failed)} of its claims; [another passage of the paper](disagreements.ipynb) "
+        f"contradicts {amount} of these."
+    )
+
+
+def _runs(study: Study) -> str:
+    """How many runs of each network as printed there are."""
+    return ", ".join(
+        f"{len(records)} {model}{' (reduced)' * study.reduced(model)}"
         for model, records in study.by_model.items()
     )
-    failed = [one.claim for one in findings if one.verdict == Verdict.NOT_REPRODUCED]
-    contradicted = sum(claim.follows is False for claim in failed)
-    return Markdown(
-        f"Of the paper's {len(findings)} claims: {_counted(findings)}. Of those not reproduced, "
-        f"{contradicted} are contradicted by another passage of the paper itself. Runs behind "
-        f"this: {runs}. {effort(study).data}"
-    )
-
-
-def _counted(findings: Iterable[Finding]) -> str:
-    """How many findings have which verdict, in words."""
-    count = Counter(finding.verdict for finding in findings)
-    return ", ".join(f"**{count[one]} {one}**" for one in Verdict if count[one])
 
 
 def effort(found: Study) -> Markdown:
     """How many runs of the study are recorded, what they cost, and on what they ran."""
-    runs = found.records
-    wanted = sum(len(group.entry.seeds) for group in found.groups)
-    hours = sum(record.run.cost.wall_seconds for record in runs) / 3600
-    devices = sorted({record.run.environment.device for record in runs})
     return Markdown(
-        f"Of the {wanted} runs of the study, {len(runs)} are recorded: {hours:.1f} hours of "
-        f"training in all, on {' and '.join(devices)}."
+        f"Of the {found.wanted} runs of the study, {len(found.records)} are recorded: "
+        f"{found.hours:.1f} hours of training in all, on {found.devices}."
     )
 
 

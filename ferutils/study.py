@@ -90,6 +90,21 @@ class Study:
         every = {record.run.id: record for group in self.groups for record in group.records}
         return list(every.values())
 
+    @property
+    def wanted(self) -> int:
+        """How many runs the study asks for."""
+        return sum(len(group.entry.seeds) for group in self.groups)
+
+    @property
+    def hours(self) -> float:
+        """How long the recorded runs took, in hours."""
+        return sum(record.run.cost.wall_seconds for record in self.records) / 3600
+
+    @property
+    def devices(self) -> str:
+        """What the recorded runs ran on, in words."""
+        return " and ".join(sorted({record.run.environment.device for record in self.records}))
+
     def reduced(self, *models: str) -> bool:
         """Whether a run of one of these models was smaller than the paper's."""
         return any(record.recipe.reduced for model in models for record in self.by_model[model])

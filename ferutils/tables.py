@@ -313,11 +313,29 @@ def anchor(record: Record) -> str:
     return f"run-{record.run.id}"
 
 
-def at_a_glance(paper: Paper, found: list[Finding]) -> pd.DataFrame:
+def at_a_glance(found: Sequence[Finding], study: Study) -> pd.DataFrame:
+    """How many claims have which verdict, and what it took to find out."""
+    counts = Counter(finding.verdict for finding in found)
+    rows = {"Claims of the paper": f"{len(found)}"}
+    rows |= {f"[{SIGNS[one]}]{{.{verdict_class(one)}}}": f"{counts[one]}" for one in Verdict}
+    rows |= {
+        "Runs recorded": f"{len(study.records)} of {study.wanted}",
+        "Training": f"{study.hours:.1f} hours",
+        "Hardware": study.devices or "–",
+    }
+    return pd.DataFrame({"What": rows.keys(), "How much": rows.values()})
+
+
+def verdict_class(verdict: Verdict) -> str:
+    """The class that gives a verdict its colour, beside its sign and its word."""
+    return f"verdict-{verdict.replace(' ', '-')}"
+
+
+def by_kind(paper: Paper, found: Sequence[Finding]) -> pd.DataFrame:
     """How many claims have which verdict: Table 3 by network, all others by kind; noughts empty."""
     counts = Counter((_subject(paper, finding.claim), finding.verdict) for finding in found)
     subjects = dict.fromkeys(_subject(paper, claim) for claim in table_3_claims(paper))
-    subjects |= dict.fromkeys(_subject(paper, claim) for claim in _by_kind(paper))
+    subjects |= dict.fromkeys(_subject(paper, claim) for claim in _in_order_of_kinds(paper))
     rows = [
         {"Claims about": subject.replace(" ", "\u00a0")}
         | {SIGNS[verdict]: str(counts[subject, verdict] or "") for verdict in Verdict}
@@ -329,7 +347,7 @@ def at_a_glance(paper: Paper, found: list[Finding]) -> pd.DataFrame:
     return pd.DataFrame([*rows, row | {"All": f"**{len(found)}**"}])
 
 
-def _by_kind(paper: Paper) -> list[NumberClaim | StatementClaim]:
+def _in_order_of_kinds(paper: Paper) -> list[NumberClaim | StatementClaim]:
     return sorted(paper.claims, key=lambda claim: verdicts.KINDS.index(verdicts.kind_of(claim)))
 
 

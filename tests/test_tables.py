@@ -92,7 +92,8 @@ ALL_TABLES = {
     "performance": lambda: tables.performance(record()),
     "table_3": lambda: tables.table_3(PAPER, WHOLE),
     "claims": lambda: tables.claims(PAPER, FINDINGS),
-    "at_a_glance": lambda: tables.at_a_glance(PAPER, FINDINGS),
+    "at_a_glance": lambda: tables.at_a_glance(FINDINGS, WHOLE),
+    "by_kind": lambda: tables.by_kind(PAPER, FINDINGS),
     "left_open": lambda: tables.left_open(PAPER),
     "inspected": lambda: tables.inspected(inspection.read()),
     "effort": lambda: tables.effort(WHOLE),
@@ -338,8 +339,37 @@ def test_claims_are_told_in_the_papers_words_with_their_place():
         assert claim.place in text
 
 
-def test_at_a_glance_counts_every_claim_once():
-    frame = tables.at_a_glance(PAPER, FINDINGS)
+def test_at_a_glance_counts_claims_by_verdict_and_what_it_took():
+    hour = record().run.cost.model_copy(update={"wall_seconds": 3600.0})
+    found = study(record("shallow", run={"cost": hour}), record("deep", run={"cost": hour}))
+    findings = verdicts.findings(PAPER, found)
+    frame = tables.at_a_glance(findings, found)
+    amounts = dict(zip(frame["What"], frame["How much"]))
+    assert amounts.pop("Claims of the paper") == str(len(PAPER.claims))
+    assert amounts.pop("Runs recorded") == "2 of 3"
+    assert amounts.pop("Training") == "2.0 hours"
+    assert amounts.pop("Hardware") == record().run.environment.device
+    for (name, amount), verdict in zip(amounts.items(), Verdict, strict=True):
+        assert amount == str(sum(one.verdict == verdict for one in findings))
+        assert tables.SIGNS[verdict] in name
+        assert tables.verdict_class(verdict) in name
+
+
+def test_at_a_glance_can_be_drawn_without_any_run():
+    amounts = tables.at_a_glance(verdicts.findings(PAPER, study()), study())["How much"]
+    assert list(amounts)[-3:] == ["0 of 3", "0.0 hours", "–"]
+
+
+def test_every_verdict_has_a_colour_in_light_and_in_dark():
+    style = (paths.BOOK / "_static" / "report.css").read_text()
+    for verdict in Verdict:
+        name = tables.verdict_class(verdict)
+        assert f".{name} {{\n  color: var(--{name.removeprefix('verdict-')});" in style
+        assert len(set(re.findall(rf"--{name.removeprefix('verdict-')}: (#\w+);", style))) == 2
+
+
+def test_claims_by_kind_are_counted_once():
+    frame = tables.by_kind(PAPER, FINDINGS)
     counts = frame.set_index("Claims about").map(lambda text: int(text.strip("*") or 0))
     assert counts.index[:3].tolist() == [
         f"Table\u00a03,\u00a0{model}" for model in ("shallow", "improved", "deep")

@@ -1,0 +1,233 @@
+"""The first screen answers, the report weighs little and is ready soon, and leads all the way."""
+
+import functools
+import http.server
+import io
+import itertools
+import statistics
+import threading
+
+import pytest
+import test_report
+from PIL import Image
+from test_report import CONTENTS, PAGES, Links
+
+pytestmark = pytest.mark.slow
+
+report, browser = test_report.report, test_report.browser
+
+FIRST = CONTENTS["root"]
+HEADLINE = "#does-it-reproduce > .tag_headline"
+ANSWERS = "#does-it-reproduce > .tag_answers"
+TABLE = "#does-it-reproduce > .tag_at-a-glance"
+FIGURE = "figure#introduction-claimed"
+SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A plain static server: no compression, no cache, no log."""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(report):
+    """Where the report is served on this machine."""
+    handler = functools.partial(Quiet, directory=report)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens pages in a browser that has seen nothing before, and keeps what each has loaded."""
+    contexts, loaded = [], {}
+
+    def opened(url, width=1280, height=720, scheme="light"):
+        view = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+        contexts.append(browser.new_context(**view))
+        page = contexts[-1].new_page()
+        page.on("requestfinished", lambda request: loaded.setdefault(page, []).append(request))
+        page.goto(url, wait_until="load")
+        return page
+
+    opened.loaded = loaded
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def box(page, selector):
+    """Left, top, right and bottom of an element, in pixels of the screen."""
+    found = page.locator(selector).bounding_box()
+    left, top = found["x"], found["y"]
+    return left, top, left + found["width"], top + found["height"]
+
+
+# ---- the first screen ---------------------------------------------------------------------------
+
+
+@SCHEMES
+def test_a_laptop_shows_answer_table_and_figure_without_scrolling(address, visit, scheme):
+    page = visit(f"{address}/{FIRST}.html", scheme=scheme)
+    for part in (HEADLINE, ANSWERS, TABLE, FIGURE):
+        left, top, right, bottom = box(page, part)
+        assert (left >= 0, top >= 0, right <= 1280, bottom <= 720) == (True,) * 4, part
+    assert box(page, TABLE)[2] <= box(page, f"{FIGURE} img")[0]
+    assert page.locator(f"{FIGURE} img").evaluate("image => image.naturalWidth") > 0
+
+
+@SCHEMES
+def test_a_phone_shows_the_answer_first_and_the_rest_below(address, visit, scheme):
+    page = visit(f"{address}/{FIRST}.html", 390, 844, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    parts = [box(page, part) for part in (HEADLINE, ANSWERS, TABLE, FIGURE)]
+    assert parts[1][3] <= 844
+    assert all(above[3] <= below[1] for above, below in itertools.pairwise(parts))
+
+
+def test_the_first_page_keeps_its_anchors(report):
+    anchors = Links((report / f"{FIRST}.html").read_text()).anchors
+    assert anchors >= {
+        "does-it-reproduce",
+        "introduction-claimed",
+        "introduction-at-a-glance",
+        "what-the-paper-concludes",
+        "introduction-key",
+        "what-the-paper-does-not-say",
+        "how-to-read-this-report",
+        "the-paper-s-figures-and-tables-in-this-report",
+        "introduction-places",
+    }
+
+
+# ---- weight -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_weighs_little(address, visit, report, name):
+    page = visit(f"{address}/{name}.html")
+    requests = [one for one in visit.loaded[page] if one.url.startswith("http")]
+    found = sum(one.sizes()["responseBodySize"] for one in requests)
+    assert (report / f"{name}.html").stat().st_size < found  # or it was not all counted
+    assert found <= (10**6 if name == FIRST else 3 * 10**6)
+
+
+def test_the_first_page_is_ready_within_two_seconds(address, visit):
+    painted = """async image => {
+        await image.decode();
+        await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+        return performance.now();
+    }"""
+    times = [
+        visit(f"{address}/{FIRST}.html").locator(f"{FIGURE} img").evaluate(painted)
+        for _ in range(3)
+    ]
+    assert statistics.median(times) <= 2000
+
+
+def test_nothing_comes_from_elsewhere_and_no_cookie_is_set(address, visit):
+    for name in [*PAGES, "search", "genindex"]:
+        page = visit(f"{address}/{name}.html")
+        urls = [one.url for one in visit.loaded[page]]
+        assert [url for url in urls if not url.startswith((address, "data:"))] == []
+        assert page.context.cookies() == []
+
+
+# ---- icons --------------------------------------------------------------------------------------
+
+ICONS = """[...document.querySelectorAll('[class*="fa-"]')]
+    .filter(icon => icon.checkVisibility())
+    .map(icon => [icon.className, icon.getBoundingClientRect()])
+    .filter(([_, {left, top}]) => left >= 0 && top >= 0 && left < innerWidth && top < innerHeight)
+    .map(([name, {left, top, right, bottom}]) => [name, [left, top, right, bottom]])"""
+
+
+@SCHEMES
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", [FIRST, "pages/deep", "search"])
+def test_every_icon_is_drawn(address, visit, name, width, scheme):
+    page = visit(f"{address}/{name}.html", width, 844, scheme)
+    page.evaluate("document.fonts.ready")
+    screen = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    icons = page.evaluate(ICONS)
+    assert len(icons) >= 4
+    for classes, (left, top, right, bottom) in icons:
+        assert right - left > 8, classes
+        assert bottom - top > 8, classes
+        colours = screen.crop((round(left), round(top), round(right), round(bottom))).getcolors()
+        assert colours is None or len(colours) > 1, classes  # None: more than can be counted
+    assert not [one.url for one in visit.loaded[page] if "awesome" in one.url]
+
+
+# ---- what works without the scripts that are left out -------------------------------------------
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_the_search_box_of_the_first_page_finds_dropout(address, report, visit, served):
+    page = visit(f"{address if served else report.as_uri()}/{FIRST}.html")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("dropout")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li a").count() >= 3
+
+
+def test_the_buttons_of_a_page_work(address, visit):
+    page = visit(f"{address}/{FIRST}.html")
+    mode = page.evaluate("document.documentElement.dataset.mode")
+    page.locator(".bd-header-article .theme-switch-button").click()
+    assert page.evaluate("document.documentElement.dataset.mode") != mode
+    page.locator(".dropdown-download-buttons > button").click()
+    assert page.locator(".dropdown-download-buttons .dropdown-menu").is_visible()
+    page.locator(".bd-header-article .primary-toggle").click()
+    page.locator("#pst-primary-sidebar").wait_for(state="hidden")
+    page.locator(".btn-fullscreen-button").click()
+    page.wait_for_function("document.fullscreenElement !== null")
+
+
+@pytest.mark.parametrize("side", ["primary", "secondary"])
+def test_a_phone_opens_the_lists_of_pages_and_of_contents(address, visit, side):
+    page = visit(f"{address}/pages/deep.html", 390, 844)
+    page.locator(f".{side}-toggle").click()
+    links = page.locator(f"#pst-{side}-sidebar-modal a")
+    assert links.nth(3).is_visible()
+    page.keyboard.press("Escape")
+    assert not links.nth(3).is_visible()
+
+
+def test_folded_code_opens_and_commands_can_be_copied(address, visit):
+    page = visit(f"{address}/pages/shallow.html")
+    folded = page.locator("details.hide").first
+    folded.locator("summary").click()
+    assert folded.locator("pre").first.is_visible()
+    assert visit(f"{address}/reproduce.html").locator("button.copybtn").count() > 0
+
+
+# ---- the way through ----------------------------------------------------------------------------
+
+
+def test_the_parts_stand_in_the_order_of_questions():
+    assert [part["caption"] for part in CONTENTS["parts"]] == [
+        "Does it hold?",
+        "What is the data?",
+        "The three networks",
+        "How do they compare?",
+        "Where does the paper disagree with itself?",
+        "Do it yourself",
+        "Every run",
+    ]
+
+
+def test_next_leads_from_the_first_page_through_all_and_previous_back(address, visit):
+    page, seen = visit(f"{address}/{FIRST}.html"), [FIRST]
+    while page.locator("a.right-next").count():
+        before = page.url
+        page.locator("a.right-next").click()
+        page.wait_for_url(lambda url, before=before: url != before)
+        assert page.locator("a.left-prev").evaluate("link => link.href") == before
+        seen.append(page.url.removeprefix(f"{address}/").removesuffix(".html"))
+    assert seen == PAGES
