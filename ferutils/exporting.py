@@ -31,27 +31,29 @@ TAKEN = (
     "requirements-gpu.txt",
     "requirements.txt",
 )
+# It leaves no variable, because a model's notebook takes each for a parameter.
 FIRST_CELL = Template("""\
-# Lets this notebook run anywhere: where the package ferutils is not installed, it comes with the
-# paper's claims and the run records from $archive beside the notebook$or_else.
+# Lets this notebook run anywhere: where the package ferutils is not installed, it comes with all
+# that it reads from $archive beside the notebook$or_else.
 import importlib.util, shutil, subprocess, sys
 from pathlib import Path
 
-archive, folder, address = Path("$archive"), Path("reproduction"), $address
 if importlib.util.find_spec("ferutils") is None:
-    if archive.is_file():
-        shutil.unpack_archive(archive, folder)
-    elif address and not folder.is_dir():
-        subprocess.run(["git", "clone", "--quiet", "--depth=1", address, folder])
-    if not folder.is_dir():
+    if Path("$archive").is_file():
+        shutil.unpack_archive("$archive", "reproduction")$clone
+    if not Path("reproduction").is_dir():
         raise ValueError(
-            f"Expected $archive beside this notebook$or_else. Received: nothing in {Path.cwd()}. "
+            "Expected $archive beside this notebook$or_clone. "
+            f"Received: nothing in {Path.cwd()}. "
             "Download it from the report's page 'Reproduce it yourself' into that folder."
         )
-    sys.path.insert(0, str(folder.resolve()))
+    sys.path.insert(0, str(Path("reproduction").resolve()))
 if "google.colab" in sys.modules:
     from ferutils import elsewhere
     elsewhere.install_missing()""")
+CLONE = Template("""
+    elif not Path("reproduction").is_dir():
+        subprocess.run(["git", "clone", "--quiet", "--depth=1", "$address", "reproduction"])""")
 
 
 def notebook(page: Path) -> nbformat.NotebookNode:
@@ -91,10 +93,12 @@ def _with_values(defaults: str, used: str) -> str:
 def first_cell() -> str:
     """The source of the cell that lets a notebook run where the package is not installed."""
     repository = provenance.repository()
+    clone = CLONE.substitute(address=f"https://github.com/{repository}") if repository else ""
     return FIRST_CELL.substitute(
         archive=ARCHIVE,
-        address=f'"https://github.com/{repository}"' if repository else None,
+        clone=clone,
         or_else=", else from the public repository" if repository else "",
+        or_clone=" or a clone of the public repository" if repository else "",
     )
 
 

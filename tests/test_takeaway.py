@@ -34,9 +34,12 @@ ADDRESS = "https://github.com/owner/name"
 CITED = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())
 
 
+OWN = ("PYTHONPATH", "FER2013", "FERUTILS_CACHE", "FERUTILS_RUNS", "GITHUB_REPOSITORY")
+
+
 def run(*command, folder, **environment):
-    """Run a command as on another machine: nothing of this one's environment but the programs."""
-    clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+    """Run a command as on another machine: with nothing that leads it to this repository."""
+    clean = {name: value for name, value in os.environ.items() if name not in OWN}
     return subprocess.run(
         list(map(str, command)), cwd=folder, env=clean | environment, capture_output=True, text=True
     )
@@ -54,11 +57,10 @@ def fresh_python(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fresh")
     uv = Path(sys.executable).with_name("uv")
     python = folder / "venv" / "bin" / "python"
-    cache = {"UV_CACHE_DIR": subprocess.check_output([uv, "cache", "dir"], text=True).strip()}
     made = ("--quiet", "--seed", "--python", sys.executable, "venv")
-    succeed(uv, "venv", *made, folder=folder, **cache)
+    succeed(uv, "venv", *made, folder=folder)
     lock = ("--require-hashes", "-r", paths.ROOT / "requirements.txt")
-    succeed(uv, "pip", "install", "--quiet", "--python", python, *lock, folder=folder, **cache)
+    succeed(uv, "pip", "install", "--quiet", "--python", python, *lock, folder=folder)
     assert run(python, "-c", "import ferutils", folder=folder).returncode == 1
     yield python
     shutil.rmtree(folder)
@@ -91,7 +93,7 @@ def test_the_notebook_of_a_page_runs_in_a_fresh_environment(report, fresh_python
     assert done.returncode == 0, done.stderr[-3000:]
     cells = [cell for cell in nbformat.read(folder / "out.ipynb", 4).cells if cell.source]
     assert all(cell.execution_count for cell in cells if cell.cell_type == "code")
-    assert (folder / "reproduction" / "ferutils" / "__pycache__").is_dir()
+    assert (folder / "reproduction" / "ferutils").is_dir()
 
 
 @pytest.mark.slow
@@ -258,7 +260,7 @@ def test_the_notebook_downloaded_by_a_click_is_one(report, browser):
     page.goto(f"http://127.0.0.1:{server.server_port}/pages/deep.html")
     page.click(".dropdown-download-buttons > button")
     with page.expect_download() as download:
-        page.get_by_title("Download the notebook of this page").click()
+        page.click(".btn-download-source-button")
     assert download.value.suggested_filename == "deep.ipynb"
     notebook = nbformat.read(download.value.path(), as_version=4)
     nbformat.validate(notebook)

@@ -18,8 +18,9 @@ BRANCH = "notebooks"
 def _configure(app, config):
     """Name the repository to the theme, which makes the links, and the citation to the prose."""
     works = citation.works()
+    entries = "\n\n".join(work.bibtex for work in works)
     config.myst_substitutions |= {
-        "bibtex": "\n".join(["```bibtex", *(work.bibtex for work in works), "```"]),
+        "bibtex": f"```bibtex\n{entries}\n```",
         "apa": "\n\n".join(work.apa for work in works),
     }
     repository = provenance.repository()
