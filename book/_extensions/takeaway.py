@@ -8,11 +8,19 @@ from pathlib import Path
 
 import nbformat
 
-from ferutils import citation, exporting, paths, provenance
+from ferutils import citation, exporting, paths, printing, provenance
 
 FOLDER = "_downloads"
 # What .github/workflows/report.yml writes: the reproduction's files, and the notebooks in pages/.
 BRANCH = "notebooks"
+# Printed once the pages are there, where a browser can.
+PDF = {
+    "type": "link",
+    "text": "whole report, .pdf",
+    "icon": "fas fa-book",
+    "tooltip": "Download the whole report as PDF",
+    "label": "download-report-button",
+}
 
 
 def _configure(app, config):
@@ -38,12 +46,16 @@ def _configure(app, config):
 
 
 def _offer(app, pagename, templatename, context, doctree):
-    """Lead to the citation in the footer, and to the exported notebook in the download menu."""
+    """Lead to the citation in the footer, to the notebook and the PDF in the download menu."""
     to = context["pathto"]
-    context["theme_extra_footer"] = f'<p><a href="{to("reproduce")}#cite">Cite this report</a></p>'
+    cite = to("reproduce").removesuffix("#") + "#cite"
+    context["theme_extra_footer"] = f'<p><a href="{cite}">Cite this report</a></p>'
+    groups = {group["label"]: group.get("buttons", []) for group in context["header_buttons"]}
+    buttons = groups.get("download-buttons", [])  # none where there is no source, as in the search
+    if buttons and printing.browser():
+        buttons.append(PDF | {"url": to("report.pdf", resource=True)})
     if context.get("page_source_suffix") != ".ipynb":
         return
-    buttons = [button for group in context["header_buttons"] for button in group.get("buttons", [])]
     own = next(one for one in buttons if one.get("label") == "download-source-button")
     own["tooltip"] = "Download the notebook of this page"
     own["url"] = to(f"{FOLDER}/{Path(pagename).name}.ipynb", resource=True)
