@@ -13,7 +13,7 @@ import tomllib
 from ferutils import paths
 
 # The requirements whose modules are named otherwise.
-NAMED = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+NAMED = {"bs4": "beautifulsoup4", "PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 # A machine keeps the backend of Keras that it has, which is made for its accelerator.
 BACKEND = "tensorflow"
 
