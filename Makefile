@@ -4,7 +4,9 @@
 #   make book FER2013=PATH       the same with the dataset at hand: the dataset page shows real faces
 #   make book KEEP_GOING=1       the same though notebooks fail; their pages show the error
 #   make test                    run all tests
+#   make test-slurm              run a sweep on a Slurm cluster that this machine becomes; as root
 #   make study FER2013=PATH      train every run of book/study.yml that has no record yet
+#   make study PROFILE=profiles/slurm   the same on a cluster
 #   make examine FER2013=PATH    count copies, contradicting labels and blank pictures again
 #   make baselines FER2013=PATH  fit the linear classifier that the networks are measured against
 #   make inspect                 build the networks and try them on a handful of drawn faces again
@@ -18,12 +20,13 @@ PYTHON ?= python3
 UV = 0.13.9
 BIN = .venv/bin
 READY = .venv/.ready
-SNAKEMAKE = $(BIN)/python -m snakemake --cores $(or $(CORES),2) --resources training=1 \
-  --rerun-incomplete --quiet=rules
+# On this machine a GPU is a resource, so that two runs never share one.
+HERE = --cores $(or $(CORES),all) --resources gpu=$(shell $(BIN)/python -m ferutils.devices) --quiet=rules
+SNAKEMAKE = $(BIN)/python -m snakemake $(if $(PROFILE),--profile $(PROFILE),$(HERE)) --rerun-incomplete
 export FER2013 KEEP_GOING
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test study examine baselines inspect readme bench lint lock clean setup
+.PHONY: book test test-slurm study examine baselines inspect readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
@@ -36,9 +39,14 @@ test: $(READY)
 	@$(BIN)/python -m pytest
 	@echo "All tests passed."
 
+test-slurm: $(READY)
+	@echo "Running a sweep on a Slurm cluster of this machine ..."
+	@$(BIN)/python -m pytest -m slurm tests/test_slurm.py
+	@echo "Every run of the sweep has its record."
+
 # --keep-incomplete: a record stays though its page fails, or is interrupted, after the training.
 study: $(READY)
-	@echo "Training what has no record yet, one run at a time ..."
+	@echo "Training what has no record yet ..."
 	@$(SNAKEMAKE) --keep-going --keep-incomplete study
 	@echo "The records are in book/runs."
 
@@ -81,9 +89,9 @@ $(READY): requirements.txt pyproject.toml
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
-	  --extra test pyproject.toml -o requirements.txt
+	  --extra slurm --extra test pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
-	  --extra test --extra gpu pyproject.toml -o requirements-gpu.txt
+	  --extra slurm --extra test --extra gpu pyproject.toml -o requirements-gpu.txt
 
 clean:
 	rm -rf .venv .cache .snakemake .pytest_cache .ruff_cache _build book/pages ferutils.egg-info

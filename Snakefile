@@ -3,13 +3,14 @@
 # executes the pages but trains nothing, a new seed in book/study.yml trains one run.
 
 import fcntl
+import json
 import os
 import shlex
 import sys
 import time
 from pathlib import Path
 
-from ferutils import data, exporting, faces, pages, paths, printing, recipes, study
+from ferutils import data, devices, exporting, faces, pages, paths, printing, recipes, study, sweep
 
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
@@ -23,13 +24,29 @@ THEME = sorted(
     for path in (paths.BOOK / folder).rglob("*.*")
     if path.suffix in (".css", ".js", ".py", ".svg")
 )
-WANTED = [recipe for entry in study.load().runs for recipe in entry.recipes]  # most wanted first
-FINGERPRINTS = {"fer2013": data.published_fingerprints()}
-if any(recipe.dataset == "drawn" for recipe in WANTED):
-    FINGERPRINTS["drawn"] = faces.draw().fingerprints
-STUDY = {recipes.run_id(recipe, FINGERPRINTS[recipe.dataset]): recipe for recipe in WANTED}
+
+
+def wanted_runs():
+    """The folder of records and, by run id, what trains: of the study, or what config plans."""
+    if "sweep" in config:  # written by `ferutils sweep`
+        planned = json.loads(Path(config["sweep"]).read_text())
+        return planned["folder"], planned["jobs"], sweep.recorded()
+    wanted = [recipe for entry in study.load().runs for recipe in entry.recipes]
+    fingerprints = {"fer2013": data.published_fingerprints()}
+    if any(recipe.dataset == "drawn" for recipe in wanted):
+        fingerprints["drawn"] = faces.draw().fingerprints
+    jobs = {
+        recipes.run_id(recipe, fingerprints[recipe.dataset]): sweep.job(recipe)
+        for recipe in wanted
+    }
+    return "book/runs", jobs, sweep.recorded(paths.RECORDED_RUNS)
+
+
+FOLDER, JOBS, RECORDED = wanted_runs()
 # A record is a source like any other: it is never made again, whatever has changed since.
-OPEN = [run for run in STUDY if not (paths.RECORDED_RUNS / run / "run.json").is_file()]
+OPEN = [run for run in JOBS if run not in RECORDED]  # most wanted first
+ORDER = {run: number for number, run in enumerate(reversed(OPEN), start=1)}
+CARDS = devices.cards()
 PYTHON = shlex.quote(sys.executable)
 JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
 # With KEEP_GOING=1 a failed page is shown with its error, in a report that calls itself incomplete.
@@ -67,7 +84,7 @@ def page_options(wildcards):
 
 wildcard_constraints:
     page="|".join(NOTEBOOKS),
-    run="|".join(OPEN) or "none",
+    run=sweep.RUN_ID,
 
 
 rule book:
@@ -134,21 +151,28 @@ rule page:
 
 rule study:
     input:
-        expand("book/runs/{run}/run.json", run=OPEN),
+        expand("{folder}/{run}/run.json", folder=[FOLDER], run=OPEN),
 
 
-# Trains one open run of the study.
+# Trains one open run. On one machine it takes all cores or, where there are GPUs, one of these and
+# its share of the cores; a profile, or --set-threads and --set-resources, says otherwise.
 rule record:
     output:
         # update: a record that has come by another way since the start is read, not made again.
-        update("book/runs/{run}/run.json"),
+        update(FOLDER + "/{run}/run.json"),
     log:
         "_build/executed/{run}.ipynb",
     params:
-        notebook=lambda wildcards: f"notebooks/{STUDY[wildcards.run].printed_model}.ipynb",
-        options=lambda wildcards: STUDY[wildcards.run].options(),
-    priority: lambda wildcards: len(OPEN) - OPEN.index(wildcards.run)
+        folder=FOLDER,
+        notebook=lambda wildcards: JOBS[wildcards.run]["notebook"],
+        options=lambda wildcards: JOBS[wildcards.run]["options"],
+        # A run that was given a GPU does not train on the processor instead.
+        device=lambda wildcards, resources: "FERUTILS_DEVICE=gpu" if resources.gpu else "",
+    priority: lambda wildcards: ORDER.get(wildcards.run, 0)
+    threads: max(1, os.cpu_count() // max(1, len(CARDS)))
     resources:
-        training=1,
+        gpu=min(1, len(CARDS)),
     shell:
-        "FERUTILS_RUNS=book/runs " + PAPERMILL + " --log-output {params.notebook} {log} {params.options}"
+        "FERUTILS_RUNS={params.folder:q} {params.device}"
+        " TF_NUM_INTRAOP_THREADS={threads} TF_NUM_INTEROP_THREADS={threads} "
+        + PAPERMILL + " --log-output {params.notebook} {log} {params.options}"

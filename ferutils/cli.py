@@ -590,6 +590,33 @@ def _cell(value: object) -> object:
 
 
 @main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("options", metavar="[-- SNAKEMAKE OPTION...]", nargs=-1, type=click.UNPROCESSED)
+@click.option("--profile", metavar="NAME", help="Where: a folder of profiles/, such as slurm.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say how many runs, and what they take.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def sweep(
+    file: Path, options: tuple[str, ...], profile: str | None, dry_run: bool, yes: bool
+) -> None:
+    """Train many runs, as a YAML file describes them.
+
+    FILE has model or notebook, a grid of parameters or a list of recipes, and seeds. A recorded
+    run is not trained again; new records go where `ferutils runs --new` finds them. It can be
+    stopped and started again.
+    """
+    from ferutils import sweep
+
+    wanted = sweep.plan(sweep.load(file))
+    size, unknown = sweep.estimate(wanted)
+    click.echo(sweep.described(wanted, size, unknown))
+    if dry_run or not size.runs:
+        return
+    if sweep.is_large(size) and not yes:
+        click.confirm("This is much. Begin?", abort=True)
+    sys.exit(sweep.start(sweep.write(wanted), profile, options))
+
+
+@main.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(yes: bool) -> None:
     """Remove what interrupted work left behind.

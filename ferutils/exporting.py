@@ -27,6 +27,7 @@ TAKEN = (
     "book",
     "ferutils",
     "notebooks",
+    "profiles",
     "pyproject.toml",
     "requirements-gpu.txt",
     "requirements.txt",

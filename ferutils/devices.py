@@ -1,0 +1,99 @@
+"""Which accelerator cards a run may use, and that no two runs of a user share one.
+
+Reads the environment variables FERUTILS_DEVICE and CUDA_VISIBLE_DEVICES and asks nvidia-smi; holds
+a lock file per card in the folder for temporary files. Needs no Keras.
+"""
+
+import fcntl
+import os
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+WAIT_SECONDS = 1.0  # between two looks for a card that has become free
+_held: list[IO] = []  # the lock of this process's card; the system frees it however we end
+
+
+def cards() -> list[str]:
+    """The UUIDs of the NVIDIA cards, or parts of cards, that this process may use."""
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout
+    except OSError:
+        return []
+    found = re.findall(r"UUID: (MIG-[^)]+)", listed) or re.findall(r"UUID: (GPU-[^)]+)", listed)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return found if visible is None else _chosen(found, visible)
+
+
+def _chosen(found: list[str], visible: str) -> list[str]:
+    """Those that CUDA_VISIBLE_DEVICES names, which ends, as in CUDA, at the first wrong name."""
+    chosen = []
+    for name in visible.split(","):
+        by_number = name.strip().isdigit() and found[int(name) : int(name) + 1]
+        matching = by_number or [one for one in found if name.strip() and one.startswith(name)]
+        if len(matching) != 1:
+            break
+        chosen += matching
+    return chosen
+
+
+def claim() -> None:
+    """Take one card for this process alone and hide the others from it; without a card, nothing.
+
+    Call it before the backend of Keras looks for cards. Where every card is in use by another run
+    of the same user, it waits, and says so.
+    """
+    found = cards()
+    if not found or _held or _take_one(found):
+        return
+    print(f"Every GPU of {len(found)} is in use by another run: waiting for one.", flush=True)
+    while not _take_one(found):
+        time.sleep(WAIT_SECONDS)
+
+
+def _take_one(found: list[str]) -> bool:
+    """Whether one of these cards was free; it is ours then."""
+    folder = Path(tempfile.gettempdir()) / f"ferutils-cards-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for card in found:
+        lock = (folder / card.replace("/", "-")).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        _held.append(lock)
+        os.environ["CUDA_VISIBLE_DEVICES"] = card
+        return True
+    return False
+
+
+def check(accelerator: str) -> None:
+    """Refuse to train on the processor where FERUTILS_DEVICE=gpu asks for a GPU.
+
+    Args:
+        accelerator: what Keras trains on, "" for the processor.
+
+    Raises:
+        ValueError: a GPU is asked for and Keras has none.
+    """
+    wanted = os.environ.get("FERUTILS_DEVICE", "")
+    if wanted not in ("", "gpu"):
+        raise ValueError(
+            "Expected for the environment variable FERUTILS_DEVICE: gpu, or nothing. "
+            f"Received: {wanted!r}. Correct it or remove it."
+        )
+    if wanted and not accelerator:
+        raise ValueError(
+            "Expected a GPU, which FERUTILS_DEVICE=gpu asks for. Received: a machine on which "
+            "Keras finds only the processor. Install requirements-gpu.txt where there is a GPU, "
+            "or train on the processor with the kernel python3 and, if there is a card, "
+            "CUDA_VISIBLE_DEVICES=-1."
+        )
+
+
+if __name__ == "__main__":
+    print(len(cards()))
