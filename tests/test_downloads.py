@@ -9,16 +9,13 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import numpy as np
 import pytest
-import test_report
+from browsing import BROKEN_IMAGES, PAGES, Reader
 from PIL import Image
 from test_figures import contrast, letters_of
-from test_walks import Reader
 
 from ferutils import figures, metrics, paths, study
 
 pytestmark = pytest.mark.slow
-
-report, browser = test_report.report, test_report.browser
 
 MODELS = ("shallow", "improved", "deep")
 PAGE_BYTES = 3_000_000
@@ -194,10 +191,10 @@ def test_print_is_light_and_has_every_picture(report, browser):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", test_report.PAGES)
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_weighs_little_over_the_wire_with_all_its_pictures(report, browser, page, scheme):
     reader = Reader(browser, scheme=scheme)
-    reader.open(report / f"{page}.html").evaluate(test_report.BROKEN_IMAGES)
+    reader.open(report / f"{page}.html").evaluate(BROKEN_IMAGES)
     files = {unquote(urlsplit(url).path) for url in reader.requests if url.startswith("file:")}
     assert sum(len(gzip.compress(Path(file).read_bytes())) for file in files) < PAGE_BYTES
     reader.context.close()

@@ -1,20 +1,14 @@
 """The first screen answers, the report weighs little and is ready soon, and leads all the way."""
 
-import functools
-import http.server
 import io
 import itertools
 import statistics
-import threading
 
 import pytest
-import test_report
+from browsing import CONTENTS, PAGES, Links
 from PIL import Image
-from test_report import CONTENTS, PAGES, Links
 
 pytestmark = pytest.mark.slow
-
-report, browser = test_report.report, test_report.browser
 
 FIRST = CONTENTS["root"]
 HEADLINE = "#does-it-reproduce > .tag_headline"
@@ -23,23 +17,6 @@ TABLE = "#does-it-reproduce > .tag_at-a-glance"
 FIGURE = "figure#introduction-claimed"
 DRAWING = f"{FIGURE} img:visible"  # the one for light pages, or the one for dark ones
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A plain static server: no compression, no cache, no log."""
-
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(report):
-    """Where the report is served on this machine."""
-    handler = functools.partial(Quiet, directory=report)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.fixture

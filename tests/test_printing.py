@@ -4,10 +4,10 @@ import re
 import unicodedata
 
 import pytest
+from browsing import PAGES
 from bs4 import BeautifulSoup
 from helpers import EXPLAINED
 from pypdf import PdfReader
-from test_report import PAGES, report  # noqa: F401
 
 from ferutils import printing
 
@@ -72,7 +72,7 @@ def test_without_a_browser_it_says_what_to_install(small, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def pdf(report):  # noqa: F811
+def pdf(report):
     if printing.browser() is None:
         pytest.skip("Chromium is absent")
     return PdfReader(report / "report.pdf")
@@ -89,12 +89,12 @@ def squeezed(text):
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
 
 
-def page_of(report, name):  # noqa: F811
+def page_of(report, name):
     return BeautifulSoup((report / f"{name}.html").read_text(), "html.parser").article
 
 
 @pytest.mark.slow
-def test_all_pages_of_the_report_are_printed_and_bookmarked(report, pdf):  # noqa: F811
+def test_all_pages_of_the_report_are_printed_and_bookmarked(report, pdf):
     titles = [squeezed(one.title) for one in pdf.outline if not isinstance(one, list)]
     expected = [page_of(report, name).h1 for name in PAGES]
     for title in expected:
@@ -104,7 +104,7 @@ def test_all_pages_of_the_report_are_printed_and_bookmarked(report, pdf):  # noq
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
-def test_every_caption_is_printed(report, words, page):  # noqa: F811
+def test_every_caption_is_printed(report, words, page):
     article = page_of(report, page)
     for files in article.select(".downloads"):
         files.decompose()
@@ -112,7 +112,7 @@ def test_every_caption_is_printed(report, words, page):  # noqa: F811
 
 
 @pytest.mark.slow
-def test_table_3_is_printed_as_it_stands_in_the_book(report, words):  # noqa: F811
+def test_table_3_is_printed_as_it_stands_in_the_book(report, words):
     rows = page_of(report, "pages/comparison").select("#comparison-table-3 tr")
     assert len(rows) > 12
     for row in rows:
@@ -136,6 +136,6 @@ def test_every_link_leads_to_a_place_in_the_document_or_to_the_web(pdf):
 
 
 @pytest.mark.slow
-def test_the_paper_names_no_folder_of_the_machine(report, pdf, words):  # noqa: F811
+def test_the_paper_names_no_folder_of_the_machine(report, pdf, words):
     assert squeezed(str(report.parents[1])) not in words
     assert str(report) not in str(pdf.metadata)

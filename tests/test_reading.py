@@ -1,32 +1,11 @@
 """How the report is read: from a server, enlarged, on paper, with keys, by its links."""
 
-import functools
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
-import test_report
-from test_report import PAGES
+from browsing import PAGES
 
 pytestmark = pytest.mark.slow
-
-report, browser = test_report.report, test_report.browser
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Say nothing of each request."""
-
-
-@pytest.fixture(scope="module")
-def address(report):
-    """Where the report is served, as any static host would."""
-    handler = functools.partial(Quiet, directory=report)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.fixture

@@ -2,68 +2,17 @@
 
 import getpass
 import re
-import shutil
 import socket
-import subprocess
-import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import yaml
 from axe_playwright_python.sync_playwright import Axe
+from browsing import BROKEN_IMAGES, PAGES, Links, snakemake
 
 from ferutils import paths
 
 pytestmark = pytest.mark.slow
-
-HTML = paths.ROOT / "_build" / "html"
-CONTENTS = yaml.safe_load((paths.BOOK / "_toc.yml").read_text())
-PAGES = [CONTENTS["root"]] + [
-    chapter["file"] for part in CONTENTS["parts"] for chapter in part["chapters"]
-]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-
-
-# Pictures are loaded where they come into view, and those of the other theme never.
-BROKEN_IMAGES = """async () => {
-  const shown = [...document.images].filter(image => image.checkVisibility());
-  shown.forEach(image => { image.loading = "eager"; });
-  await Promise.allSettled(shown.map(image => image.decode()));
-  const broken = shown.filter(image => !image.naturalWidth);
-  return [...broken, ...[...document.images].filter(image => !image.alt)].map(image => image.src);
-}"""
-
-
-def snakemake(*arguments):
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet=rules", *arguments]
-    return subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True)
-
-
-@pytest.fixture(scope="module")
-def report():
-    """The report of the repository as it stands; built where something has changed."""
-    built = snakemake("book")
-    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
-    return HTML
-
-
-class Links(HTMLParser):
-    """What a page refers to, and the anchors that it has."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.targets, self.anchors = set(), set()
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        self.anchors.add(attributes.get("id"))
-        if tag in ("a", "link", "script", "img"):
-            self.targets.add(attributes.get("href") or attributes.get("src"))
 
 
 def test_a_second_build_has_nothing_to_do(report):
@@ -102,19 +51,6 @@ def test_the_papers_figures_and_tables_are_all_placed(report):
     text = (report / "pages" / "introduction.html").read_text()
     for place in [f"Figure {n}" for n in range(1, 9)] + [f"Table {n}" for n in range(1, 4)]:
         assert re.search(rf"<p>{place}</p>.*?<a class=\"reference internal\"", text, re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

@@ -19,17 +19,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import test_report
 import yaml
+from browsing import PAGES, Links, Reader
 from helpers import EXPLAINED
 from pybtex.database import parse_string
-from test_walks import Reader
 
 from ferutils import citation, elsewhere, exporting, paths
 
-report, browser = test_report.report, test_report.browser
-
-PAGES = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
+NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 ADDRESS = "https://github.com/owner/name"
 CITED = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())
 
@@ -86,7 +83,7 @@ def execute(python, page, folder, *parameters):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", NOTEBOOKS)
 def test_the_notebook_of_a_page_runs_in_a_fresh_environment(report, fresh_python, folder, page):
     take(report, page, folder)
     done = execute(fresh_python, page, folder)
@@ -175,7 +172,7 @@ def test_the_branch_of_notebooks_holds_every_notebook_and_what_binder_needs(publ
     listed = succeed(
         "git", "ls-tree", "-r", "--name-only", "notebooks", folder=public_repository
     ).splitlines()
-    assert {f"pages/{page}.ipynb" for page in PAGES} <= set(listed)
+    assert {f"pages/{page}.ipynb" for page in NOTEBOOKS} <= set(listed)
     assert {str(file) for file in exporting.files()} <= set(listed)
 
 
@@ -332,7 +329,7 @@ def small_report(request, report, tmp_path_factory):
 @pytest.mark.slow
 def test_a_page_leads_to_colab_and_binder_where_its_address_is_known(small_report, browser):
     known, file = small_report
-    links = test_report.Links(file.read_text()).targets
+    links = Links(file.read_text()).targets
     launched = {link for link in links if link and re.search("colab|mybinder", link)}
     launched -= {link for link in launched if "/_static/" in link}
     to = "pages/disagreements.ipynb"
@@ -415,7 +412,7 @@ def test_a_citation_file_without_authors_is_named(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", test_report.PAGES)
+@pytest.mark.parametrize("page", PAGES)
 def test_every_page_leads_to_the_citation(report, page):
     file = report / f"{page}.html"
     found = re.search(r'<a href="([^"]*)#cite">Cite', file.read_text())[1]

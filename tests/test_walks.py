@@ -12,7 +12,7 @@ import runpy
 
 import numpy as np
 import pytest
-import test_report
+from browsing import PAGES, Reader
 from helpers import fabricated
 from scipy import stats
 from synthetic import PUBLISHED, record
@@ -22,50 +22,12 @@ from ferutils import study as study_module
 
 pytestmark = pytest.mark.slow
 
-report, browser = test_report.report, test_report.browser
-
 STATIC = paths.BOOK / "_static"
 NEEDS = runpy.run_path(str(paths.BOOK / "_extensions" / "interactive.py"))["NEEDS"]
 MODELS = ("shallow", "improved", "deep")
 VIEWS = list(itertools.product((1280, 390), ("light", "dark")))
 SHALLOW = record("shallow")
 IMPROVED = records.Record(*fabricated(recipes.make(model="improved", seed=1), PUBLISHED, seed=1))
-
-
-class Reader:
-    """Opens pages, notes what goes wrong, and gets about with the tab key."""
-
-    def __init__(self, browser, width=1280, scheme="light", **context):
-        view = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-        self.context = browser.new_context(**view, **context)
-        self.page, self.width = self.context.new_page(), width
-        self.errors, self.requests = [], []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on(
-            "console",
-            lambda message: message.type == "error" and self.errors.append(message.text),
-        )
-        self.page.on("request", lambda request: self.requests.append(request.url))
-
-    def open(self, file, fragment=""):
-        self.page.goto("about:blank")  # or a change of the fragment alone would load nothing
-        self.page.goto(f"{file.as_uri()}{fragment}", wait_until="load")
-        return self.page
-
-    def tab_to(self, locator):
-        """Presses the tab key until the element has the focus."""
-        wanted = locator.element_handle()
-        for _ in range(400):
-            self.page.keyboard.press("Tab")
-            if wanted.evaluate("element => element === document.activeElement"):
-                return
-        pytest.fail("the tab key does not lead there")
-
-    def check(self):
-        """No error, nothing from elsewhere, and nothing wider than the screen."""
-        assert self.errors == []
-        assert all(url.startswith(("file:", "data:", "blob:", "about:")) for url in self.requests)
-        assert self.page.evaluate("document.documentElement.scrollWidth") <= self.width
 
 
 @pytest.fixture(params=VIEWS, ids=lambda view: f"{view[0]}-{view[1]}")
@@ -467,7 +429,7 @@ def test_the_interactive_part_takes_the_figures_place_and_is_described_as_it(
 
 
 def test_only_pages_with_interactive_parts_load_their_scripts(report, browser):
-    for name in test_report.PAGES:
+    for name in PAGES:
         file = report / f"{name}.html"
         parts = {kind for kind in NEEDS if f'data-interactive="{kind}"' in file.read_text()}
         reader = Reader(browser)
