@@ -452,7 +452,7 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
     Returns:
         The two axes: accuracies, losses.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.9), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.5), sharey=True)
     for ax, quantity in zip(axes, ("accuracy", "loss"), strict=True):
         rows = table[table["measure"].str.endswith(quantity)].reset_index(drop=True)
         for place, row in rows.iterrows():
