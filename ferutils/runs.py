@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ferutils import data, faces, paths, provenance, records
+from ferutils import data, devices, faces, paths, provenance, records
 from ferutils.recipes import Recipe, run_id
 
 if TYPE_CHECKING:
@@ -134,8 +134,10 @@ def _train(
     recipe: Recipe, dataset: data.Dataset, name: str, finished: frozenset[datetime]
 ) -> records.Record:
     """Train or go on training, write weights and record, and read the record back."""
+    devices.claim()
     from ferutils import checkpoints, training
 
+    devices.check(training.device())
     environment, code = _environment(), _code(recipe)
     identity = checkpoints.Identity(run=name, code=code.fingerprint, environment=environment)
     checkpoint = checkpoints.Checkpoint(_checkpoint_file(name), identity, finished)
