@@ -57,7 +57,7 @@ def test_a_reduced_run_says_how_many_images_it_saw():
 def test_of_several_runs_it_is_said_which_ones_are_special():
     whole, reduced = record(run=made_by()), record(train_images=7178, seed=3, run=made_by())
     text = warning_of(prose.notice(whole, reduced))
-    assert "Of: shallow (reduced), train images 7178, seed 3." in text
+    assert "This holds of shallow (reduced), train images 7178, seed 3." in text
     assert "seed 0" not in text
     assert prose.notice(whole, whole) is None
 
