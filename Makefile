@@ -7,11 +7,13 @@
 #   make test-slurm              run a sweep on a Slurm cluster that this machine becomes; as root
 #   make study FER2013=PATH      train every run of book/study.yml that has no record yet
 #   make study PROFILE=profiles/slurm   the same on a cluster
+#   make kernel                  install the Jupyter kernel fer-gpu: papermill -k fer-gpu
 #   make examine FER2013=PATH    count copies, contradicting labels and blank pictures again
 #   make baselines FER2013=PATH  fit the linear classifier that the networks are measured against
 #   make inspect                 build the networks and try them on a handful of drawn faces again
 #   make readme                  renew the verdicts of README.md from the records
-#   make bench                   measure training beside plain Keras, and the report with 1,000 records
+#   make bench                   measure training beside plain Keras, the report with 1,000 records, and
+#                                planning 1,000 runs
 #   make lint                    check code and notebooks
 #   make lock                    renew requirements.txt from pyproject.toml
 #   make clean                   remove what was generated, caches included; records stay
@@ -26,7 +28,7 @@ SNAKEMAKE = $(BIN)/python -m snakemake $(if $(PROFILE),--profile $(PROFILE),$(HE
 export FER2013 KEEP_GOING
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test test-slurm study examine baselines inspect readme bench lint lock clean setup
+.PHONY: book test test-slurm study kernel examine baselines inspect readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
@@ -50,6 +52,9 @@ study: $(READY)
 	@$(SNAKEMAKE) --keep-going --keep-incomplete study
 	@echo "The records are in book/runs."
 
+kernel: $(READY)
+	@$(BIN)/python -m ferutils.cli kernel
+
 readme: $(READY)
 	@$(BIN)/python -m ferutils.readme
 	@echo "The verdicts of README.md are those of the records."
@@ -69,6 +74,7 @@ inspect: $(READY)
 bench: $(READY)
 	@$(BIN)/python tests/bench_training.py
 	@$(BIN)/python tests/bench_report.py
+	@$(BIN)/python tests/bench_planning.py
 
 lint: $(READY)
 	@$(BIN)/ruff check .

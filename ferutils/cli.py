@@ -617,6 +617,21 @@ def sweep(
 
 
 @main.command()
+@click.option("--backend", type=click.Choice(["tensorflow", "jax", "torch"]), default="tensorflow")
+@click.option("--cards", metavar="0,1", help="The cards it may use; any by default.")
+@click.option("--deterministic/--fast", default=True, help="Same numbers again, or speed.")
+def kernel(backend: str, cards: str | None, deterministic: bool) -> None:
+    """Install the Jupyter kernel fer-gpu, which trains on a GPU or not at all.
+
+    papermill runs a notebook on it with -k fer-gpu.
+    """
+    from ferutils import kernel
+
+    kernel.install(backend, cards, deterministic)
+    click.echo(f"Kernel {kernel.NAME}: Keras on {backend}, papermill -k {kernel.NAME}")
+
+
+@main.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(yes: bool) -> None:
     """Remove what interrupted work left behind.
