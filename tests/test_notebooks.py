@@ -244,6 +244,7 @@ def test_an_execution_trains_and_leaves_a_record(twice):
         "predictions.npz",
         "run.json",
         weights.name,
+        record.run.id,  # the lock, which is empty
     }
 
 
