@@ -14,7 +14,7 @@
 #   make readme                  renew the verdicts of README.md from the records
 #   make bench                   measure training beside plain Keras, the report with 1,000 records, and
 #                                planning 1,000 runs
-#   make lint                    check code and notebooks
+#   make lint                    check code, notebooks and the container file
 #   make lock                    renew requirements.txt from pyproject.toml
 #   make clean                   remove what was generated, caches included; records stay
 
@@ -79,6 +79,7 @@ bench: $(READY)
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/hadolint profiles/kubernetes/Containerfile
 
 setup: $(READY)
 
@@ -95,9 +96,9 @@ $(READY): requirements.txt pyproject.toml
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
-	  --extra slurm --extra test pyproject.toml -o requirements.txt
+	  --extra slurm --extra kubernetes --extra test pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
-	  --extra slurm --extra test --extra gpu pyproject.toml -o requirements-gpu.txt
+	  --extra slurm --extra kubernetes --extra test --extra gpu pyproject.toml -o requirements-gpu.txt
 
 clean:
 	rm -rf .venv .cache .snakemake .pytest_cache .ruff_cache _build book/pages ferutils.egg-info

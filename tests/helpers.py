@@ -1,16 +1,26 @@
 """What several test modules share: a small drawn dataset and fabricated run records."""
 
+import shutil
 from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 
-from ferutils import data, faces, recipes, records
+from ferutils import data, faces, paths, recipes, records
 
 # Every message of the package about bad input: expected, received, remedy.
 EXPLAINED = r"(?s)^Expected .+\. Received: .+\. \S+"
 
 FEW = {"Training": [10] * 7, "PublicTest": [3] * 7, "PrivateTest": [4] * 7}
+
+
+def copy_repository(folder):
+    """What trains runs, in a folder of its own, without records."""
+    ignored = shutil.ignore_patterns("__pycache__", "runs", "pages")
+    for name in ("ferutils", "notebooks", "book", "profiles"):
+        shutil.copytree(paths.ROOT / name, folder / name, ignore=ignored)
+    shutil.copy2(paths.ROOT / "Snakefile", folder / "Snakefile")
+    return folder
 
 
 def small_dataset() -> data.Dataset:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers import copy_repository
 
-from ferutils import paths, records, sweep
+from ferutils import records, sweep
 
 pytestmark = pytest.mark.slurm
 
@@ -121,11 +122,7 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def checkout(tmp_path):
     """A copy of the repository, as it would lie on the folder that the nodes share."""
-    folder = tmp_path / "shared folder"
-    ignored = shutil.ignore_patterns("__pycache__", "runs", "pages")
-    for name in ("ferutils", "notebooks", "book", "profiles"):
-        shutil.copytree(paths.ROOT / name, folder / name, ignore=ignored)
-    shutil.copy2(paths.ROOT / "Snakefile", folder / "Snakefile")
+    folder = copy_repository(tmp_path / "shared folder")
     (folder / "sweep.yml").write_text(yaml.safe_dump(SWEEP))
     return folder
 

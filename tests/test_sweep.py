@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 import yaml
 from click.testing import CliRunner
-from helpers import EXPLAINED, fabricated
+from helpers import EXPLAINED, copy_repository, fabricated
 from synthetic import PUBLISHED
 
 from ferutils import cli, data, paths, recipes, records, sweep
@@ -224,11 +223,7 @@ def sweep_in(folder):
 
 @pytest.mark.slow
 def test_a_failed_run_stops_no_other_and_a_finished_one_is_not_made_again(tmp_path):
-    checkout = tmp_path / "a copy"
-    ignored = shutil.ignore_patterns("__pycache__", "runs", "pages")
-    for name in ("ferutils", "notebooks", "book"):
-        shutil.copytree(paths.ROOT / name, checkout / name, ignore=ignored)
-    shutil.copy2(paths.ROOT / "Snakefile", checkout / "Snakefile")
+    checkout = copy_repository(tmp_path / "a copy")
     small = {"dataset": "drawn", "hidden_neurons": 16, "train_images": 70, "evaluation_images": 70}
     file = written(checkout, {"model": "shallow", "grid": small | {"epochs": 1}, "seeds": [0, 1]})
     failing, finished = sweep.load(file)
