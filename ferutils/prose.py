@@ -28,7 +28,9 @@ def notice(*records: Record) -> Markdown | None:
             of.setdefault(sentence, []).append(run_tables.name(record.recipe))
     if len(records) == 1:
         return _warning(list(of))
-    return _warning([f"{sentence} This holds of {'; '.join(names)}." for sentence, names in of.items()])
+    return _warning(
+        [f"{sentence} This holds of {'; '.join(names)}." for sentence, names in of.items()]
+    )
 
 
 def _special(record: Record) -> list[str]:
