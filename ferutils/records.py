@@ -3,6 +3,8 @@
 Reads and writes `<run id>/history.csv`, `predictions.npz` and, last, `run.json`. Needs no Keras.
 """
 
+import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -185,13 +187,33 @@ def write(
         for name, content in files.items():
             _write_through(unfinished / name, content)
         _write_through(unfinished / "run.json", described.model_dump_json(indent=2).encode())
-        if not (target / "run.json").is_file():
-            shutil.rmtree(target, ignore_errors=True)
-            unfinished.rename(target)
-            paths.sync(folder)
+        _give_name(unfinished, target)
+        paths.sync(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return target
+
+
+def _give_name(unfinished: Path, target: Path) -> None:
+    """Give a whole record its name, unless another process has been first, whose record stays."""
+    while not (target / "run.json").is_file():
+        try:
+            unfinished.rename(target)  # over an empty folder, too, but over no other
+            return
+        except OSError as problem:
+            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        _set_remains_aside(target)
+
+
+def _set_remains_aside(target: Path) -> None:
+    """Take a record without run.json away, and put it back where another has just finished it."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    with contextlib.suppress(OSError):  # gone already, or a record in its place
+        target.rename(aside)
+        if (aside / "run.json").is_file():
+            aside.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _pack(predictions: dict[str, Predictions]) -> bytes:
