@@ -16,9 +16,7 @@ NOTE = DRAWN.model_copy(update={"counts": {split: [3] * 7 for split in DRAWN.cou
 
 def made(writer):
     """The same runs for every process, with numbers that no other has."""
-    return [
-        fabricated(small_recipe(seed=seed), NOTE, RUNS * writer + seed) for seed in range(RUNS)
-    ]
+    return [fabricated(small_recipe(seed=seed), NOTE, RUNS * writer + seed) for seed in range(RUNS)]
 
 
 def write(writer, folder, start):
