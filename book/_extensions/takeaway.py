@@ -48,7 +48,7 @@ def _configure(app, config):
 def _offer(app, pagename, templatename, context, doctree):
     """Lead to the citation in the footer, to the notebook and the PDF in the download menu."""
     to = context["pathto"]
-    cite = to("reproduce").removesuffix("#") + "#cite"
+    cite = to("reproduce").removesuffix("#") + "#cite"  # "#" is how a page names itself
     context["theme_extra_footer"] = f'<p><a href="{cite}">Cite this report</a></p>'
     groups = {group["label"]: group.get("buttons", []) for group in context["header_buttons"]}
     buttons = groups.get("download-buttons", [])  # none where there is no source, as in the search
