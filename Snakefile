@@ -84,7 +84,7 @@ def page_options(wildcards):
 
 wildcard_constraints:
     page="|".join(NOTEBOOKS),
-    run=sweep.RUN_ID,
+    run=paths.RUN_ID,
 
 
 rule book:

@@ -34,10 +34,10 @@ NEAR = 0.4  # how much of a name must agree for it to be proposed, 0 to 1
 
 # What `records.write`, `training.save_weights`, `paths.whole` for a checkpoint and the cache of
 # datasets leave when they are cut off.
-RUN_ID = r"[a-z_]+-[0-9a-f]{12}"
-UNFINISHED_RECORD = re.compile(rf"\.({RUN_ID})-\w+")
+UNFINISHED_RECORD = re.compile(rf"\.({paths.RUN_ID})-\w+")
 UNFINISHED_FILE = re.compile(
-    rf"\.unfinished-{RUN_ID}\.weights\.h5|\.{RUN_ID}\.npz-\d+\.part|fer2013-\w+\.part"
+    rf"\.unfinished-{paths.RUN_ID}\.weights\.h5|\.{paths.RUN_ID}\.npz-\d+\.part"
+    r"|fer2013-\w+\.part"
 )
 IN_WORK_SECONDS = 600  # what changed later than this may be a running process's
 
@@ -680,7 +680,7 @@ def _is_unfinished(path: Path) -> bool:
     whole, begun = (path / "run.json").exists(), UNFINISHED_RECORD.fullmatch(path.name)
     if begun:
         return not whole or (path.parent / begun[1] / "run.json").exists()
-    return bool(re.fullmatch(RUN_ID, path.name)) and not whole
+    return bool(re.fullmatch(paths.RUN_ID, path.name)) and not whole
 
 
 def _may_be_in_work(path: Path) -> bool:

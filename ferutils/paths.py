@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
 NOTEBOOKS = ROOT / "notebooks"
 
+# How the folder of a run is named: the network, then a hash.
+RUN_ID = r"[a-z_]+-[0-9a-f]{12}"
+
 # The records that the report is made of, kept in git.
 RECORDED_RUNS = BOOK / "runs"
 

@@ -26,7 +26,6 @@ from ferutils.study import Entry
 
 PROFILES = paths.ROOT / "profiles"
 PLANS = paths.ROOT / "_build" / "sweeps"
-RUN_ID = r"[a-z_]+-[0-9a-f]{12}"
 BYTES_PER_PARAMETER = 4  # of the weights file, float32
 # A failed run stops no other, and a record stays though its page fails after the training.
 RESTARTED = ("--rerun-incomplete", "--keep-going", "--keep-incomplete")

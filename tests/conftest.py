@@ -53,6 +53,15 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture
+def wide_reader(browser):
+    """A reader with a wide screen, for whom nothing may go wrong."""
+    one = browsing.Reader(browser)
+    yield one
+    one.check()
+    one.context.close()
+
+
 @pytest.fixture(scope="module")
 def address(report):
     """Where the report is served."""

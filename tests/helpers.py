@@ -23,6 +23,16 @@ def copy_repository(folder):
     return folder
 
 
+def work_in(folder, monkeypatch, drawn):
+    """Empty folders for records and cache, these drawn faces, and no FER-2013."""
+    monkeypatch.setenv("FERUTILS_RUNS", str(folder / "runs"))
+    monkeypatch.setenv("FERUTILS_CACHE", str(folder / "cache"))
+    monkeypatch.delenv("FER2013", raising=False)
+    monkeypatch.setattr(paths, "RECORDED_RUNS", folder / "report")
+    monkeypatch.setattr(faces, "draw", lambda: drawn)
+    return folder
+
+
 def small_dataset() -> data.Dataset:
     """70 drawn faces to train on, 21 and 28 held out."""
     return faces.draw(FEW)

@@ -97,14 +97,6 @@ def test_the_letters_of_a_figure_stand_out_in_the_dark(report, page, name, faces
 # ---- a reader's walks ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def wide_reader(browser):
-    one = Reader(browser)
-    yield one
-    one.check()
-    one.context.close()
-
-
 def downloaded(page, name, form="CSV (data)"):
     with page.expect_download() as download:
         page.locator(f"figure#{name} .downloads").get_by_text(form, exact=True).click()

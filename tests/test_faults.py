@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from helpers import EXPLAINED, FEW, small_dataset, small_recipe
+from helpers import EXPLAINED, FEW, small_dataset, small_recipe, work_in
 
 from ferutils import checkpoints, faces, models, paths, recipes, records, runs, training
 
@@ -38,15 +38,10 @@ def redrawn():
 
 @pytest.fixture
 def places(tmp_path, monkeypatch, drawn, redrawn):
-    """Empty folders for records and cache, small drawn faces, and no FER-2013."""
+    """Where a run works: a folder whose name a shell or an old file system might stumble over."""
     folder = tmp_path / "the cat's Größe, 写真 $HOME"
     folder.mkdir()
-    monkeypatch.setenv("FERUTILS_RUNS", str(folder / "runs"))
-    monkeypatch.setenv("FERUTILS_CACHE", str(folder / "cache"))
-    monkeypatch.delenv("FER2013", raising=False)
-    monkeypatch.setattr(paths, "RECORDED_RUNS", folder / "report")
-    monkeypatch.setattr(runs.faces, "draw", lambda: drawn)
-    return folder
+    return work_in(folder, monkeypatch, drawn)
 
 
 @pytest.fixture

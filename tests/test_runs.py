@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import EXPLAINED, FEW, fabricated, log_softmax, small_dataset, small_recipe
+from helpers import EXPLAINED, FEW, fabricated, log_softmax, small_dataset, small_recipe, work_in
 
 from ferutils import data, paths, recipes, records, runs
 
@@ -23,13 +23,7 @@ def drawn():
 
 @pytest.fixture
 def places(tmp_path, monkeypatch, drawn):
-    """Empty folders for records and cache, small drawn faces, and no FER-2013."""
-    monkeypatch.setenv("FERUTILS_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("FERUTILS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("FER2013", raising=False)
-    monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path / "report")
-    monkeypatch.setattr(runs.faces, "draw", lambda: drawn)
-    return tmp_path
+    return work_in(tmp_path, monkeypatch, drawn)
 
 
 @pytest.fixture

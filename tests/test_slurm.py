@@ -18,7 +18,7 @@ import pytest
 import yaml
 from helpers import copy_repository
 
-from ferutils import records, sweep
+from ferutils import paths, records, sweep
 
 pytestmark = pytest.mark.slurm
 
@@ -145,7 +145,7 @@ def running():
         ["squeue", "--noheader", "--states", "R", "--format", "%A %k"],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    return dict(re.findall(rf"^(\d+) rule_record_wildcards_({sweep.RUN_ID})", listed, re.MULTILINE))
+    return dict(re.findall(rf"^(\d+) rule_record_wildcards_({paths.RUN_ID})", listed, re.MULTILINE))
 
 
 def cancel_one(log):
@@ -158,7 +158,7 @@ def cancel_one(log):
 
 def submitted(log):
     """The runs of which a job was sent to the cluster, once for each."""
-    return re.findall(rf"with SLURM jobid \d+ \(log: \S.*?/({sweep.RUN_ID})/", log.read_text())
+    return re.findall(rf"with SLURM jobid \d+ \(log: \S.*?/({paths.RUN_ID})/", log.read_text())
 
 
 def files(folder):

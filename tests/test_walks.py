@@ -39,14 +39,6 @@ def reader(browser, request):
 
 
 @pytest.fixture
-def wide_reader(browser):
-    one = Reader(browser)
-    yield one
-    one.check()
-    one.context.close()
-
-
-@pytest.fixture
 def small_page(tmp_path, wide_reader):
     """Opens a page that has one interactive part and its static figure, and nothing else."""
 
