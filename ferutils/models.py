@@ -3,7 +3,8 @@
 Reads a recipe; returns Keras models. Backend-neutral: Keras layers alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
 from keras import layers
@@ -36,7 +37,7 @@ def shallow(recipe: Recipe) -> keras.Sequential:
             layers.MaxPooling2D(2, name="max_pooling2d_2"),
             layers.Flatten(name="flatten"),
             layers.Dense(recipe.hidden_neurons, activation="relu", name="dense"),
-            layers.Dense(len(EMOTIONS), name="dense_1"),
+            layers.Dense(len(EMOTIONS), dtype="float32", name="dense_1"),
         ],
         name="sequential",
     )
@@ -67,7 +68,7 @@ def improved(recipe: Recipe) -> keras.Sequential:
             layers.Flatten(name="flatten_1"),
             layers.Dense(recipe.hidden_neurons, activation="relu", name="dense_2"),
             layers.Dropout(recipe.dropout_dense, name="dropout_2"),
-            layers.Dense(len(EMOTIONS), name="dense_3"),
+            layers.Dense(len(EMOTIONS), dtype="float32", name="dense_3"),
         ],
         name="sequential_1",
     )
@@ -112,7 +113,7 @@ def deep(recipe: Recipe) -> keras.Sequential:
             layers.Flatten(name="flatten_8"),
             layers.Dense(recipe.hidden_neurons, activation="relu", name="dense_20"),
             layers.Dropout(recipe.dropout_dense, name="dropout_41"),
-            layers.Dense(len(EMOTIONS), name="dense_21"),
+            layers.Dense(len(EMOTIONS), dtype="float32", name="dense_21"),
         ],
         name="sequential_8",
     )
@@ -144,7 +145,7 @@ def shallow_text(recipe: Recipe) -> keras.Sequential:
             layers.MaxPooling2D(2, name="max_pooling2d"),
             layers.Flatten(name="flatten"),
             layers.Dense(recipe.hidden_neurons, activation="relu", name="dense"),
-            layers.Dense(len(EMOTIONS), name="dense_1"),
+            layers.Dense(len(EMOTIONS), dtype="float32", name="dense_1"),
         ],
         name="shallow_text",
     )
@@ -169,7 +170,7 @@ def improved_text(recipe: Recipe) -> keras.Sequential:
             layers.MaxPooling2D(2, name="max_pooling2d"),
             layers.Flatten(name="flatten"),
             layers.Dense(recipe.hidden_neurons, activation="relu", name="dense"),
-            layers.Dense(len(EMOTIONS), name="dense_1"),
+            layers.Dense(len(EMOTIONS), dtype="float32", name="dense_1"),
         ],
         name="improved_text",
     )
@@ -203,7 +204,7 @@ def deep_text(recipe: Recipe) -> keras.Sequential:
             layers.Flatten(name="flatten"),
             layers.Dense(recipe.hidden_neurons, activation="relu", name="dense"),
             layers.Dropout(recipe.dropout_dense, name="dropout_4"),
-            layers.Dense(len(EMOTIONS), name="dense_1"),
+            layers.Dense(len(EMOTIONS), dtype="float32", name="dense_1"),
         ],
         name="deep_text",
     )
@@ -248,23 +249,61 @@ def build(recipe: Recipe) -> keras.Sequential:
     Input uint8 (n, 48, 48, 1), 0..255; output logits float (n, 7). Adam on the cross-entropy of
     the softmax, which the paper calls its loss function.
 
+    With mixed precision the layers compute in bfloat16 but for the last, whose logits are float32;
+    weights are float32 always.
+
+    Raises:
+        ValueError: the recipe wants XLA, and the backend cannot compile with it.
+
     Source: section 2 (Adam), section 2.2 (softmax), Tables 1 and 2 (learning rate).
     """
-    model = keras.Sequential(
-        [
-            keras.Input(INPUT_SHAPE, dtype="uint8"),
-            layers.Rescaling(1 / 255),
-            *augmentation(recipe),
-            MODELS[recipe.model](recipe),
-        ],
-        name=recipe.model,
-    )
+    with _precision(recipe.precision):
+        model = keras.Sequential(
+            [
+                keras.Input(INPUT_SHAPE, dtype="uint8"),
+                layers.Rescaling(1 / 255),
+                *augmentation(recipe),
+                MODELS[recipe.model](recipe),
+            ],
+            name=recipe.model,
+        )
     model.compile(
         optimizer=keras.optimizers.Adam(recipe.learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        # PyTorch has no XLA; JAX computes with nothing else.
+        jit_compile=recipe.xla or ("auto" if keras.backend.backend() == "jax" else False),
     )
+    if recipe.xla:
+        _check_xla(model)
     return model
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Give the layers that are made inside a data type policy of Keras, and none made after."""
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def _check_xla(model: keras.Sequential) -> None:
+    """Refuse where Keras would go on without XLA: it only warns, and PyTorch has another compiler.
+
+    Raises:
+        ValueError: as `build`.
+    """
+    backend = keras.backend.backend()
+    if backend == "torch" or not model.jit_compile:
+        raise ValueError(
+            "Expected a training that XLA compiles, for xla = true. "
+            f"Received: the backend {backend}, with compilation "
+            f"{'on' if model.jit_compile else 'refused by Keras'}. Leave xla out, or set "
+            "KERAS_BACKEND=tensorflow and do without deterministic operations."
+        )
 
 
 def network(model: keras.Sequential) -> keras.Sequential:

@@ -105,6 +105,10 @@ class Recipe(BaseModel):
     kept_epoch: Literal["last", "best"] = Field(
         "last", description="weights that are evaluated: last, or best by validation accuracy"
     )
+    precision: Literal["float32", "mixed_bfloat16"] = Field(
+        "float32", description="arithmetic of the layers: float32, or mixed_bfloat16 for speed"
+    )
+    xla: bool = Field(False, description="compile the training steps with XLA, as JAX always does")
 
     @model_validator(mode="before")
     @classmethod
@@ -128,6 +132,8 @@ class Recipe(BaseModel):
             )
         if self.augmentation == "none" and any(getattr(self, name) for name in NO_AUGMENTATION):
             raise ValueError(f"augmentation = generator where {', '.join(GENERATOR)} are given")
+        if self.xla and (self.rotation or self.shift or self.zoom):
+            raise ValueError("no rotation, shift and zoom where xla = true cannot compile them")
         return self
 
     def differing(self) -> dict[str, Any]:

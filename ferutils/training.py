@@ -82,7 +82,8 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     splits = _selected(recipe, dataset)
     model = models.build(recipe)
-    history, kept_epoch = _fit(model, recipe, splits, report, checkpoint)
+    watched = validation(recipe, splits)
+    history, kept_epoch = fit(model, recipe, splits["Training"], watched, report, checkpoint)
     return Trained(
         model=model,
         history=history,
@@ -112,18 +113,30 @@ def validation(recipe: Recipe, splits: dict[str, Split]) -> Split:
     )
 
 
-def _fit(
+def fit(
     model: keras.Sequential,
     recipe: Recipe,
-    splits: dict[str, Split],
-    report: Callable,
-    checkpoint: Checkpoint | None,
+    training: Split,
+    watched: Split,
+    report: Callable[[dict], None] = print,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[pd.DataFrame, int]:
-    """Train epoch by epoch; the history, and the epoch whose weights the model is left with."""
-    watched = validation(recipe, splits)
+    """Train a model just built, epoch by epoch, and leave it with the weights of the kept epoch.
+
+    Args:
+        model: what `models.build` gave for the recipe, after Keras was given the recipe's seed.
+        recipe: how to train it.
+        training: the images it learns from.
+        watched: the images whose scores are followed.
+        report: as in `train`.
+        checkpoint: as in `train`.
+
+    Returns:
+        The history, HISTORY_COLUMNS with a row per epoch, and the kept epoch, from 1.
+    """
     progress = checkpoint.resume(model) if checkpoint else Progress()
     for epoch in range(len(progress.rows) + 1, recipe.epochs + 1):
-        row = _epoch(model, recipe, splits["Training"], watched, epoch)
+        row = _epoch(model, recipe, training, watched, epoch)
         if recipe.kept_epoch == "last" or row["validation_accuracy"] > progress.highest:
             progress.kept_epoch, progress.kept_weights = epoch, model.get_weights()
         progress.rows.append(row)

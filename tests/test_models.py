@@ -9,7 +9,7 @@ import typing
 import keras
 import numpy as np
 import pytest
-from helpers import small_dataset
+from helpers import EXPLAINED, small_dataset
 
 from ferutils import data, models, paper, recipes, training
 
@@ -323,6 +323,51 @@ def test_the_same_seed_augments_the_same():
     images = unit_images(5)
     first, second = (augmented(images, **recipes.GENERATOR) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+# Arithmetic and compilation
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+def test_mixed_precision_computes_in_bfloat16_and_ends_in_float32(model):
+    recipe = recipes.make(model=model, hidden_neurons=3, precision="mixed_bfloat16")
+    mixed = models.build(recipe)
+    logits = mixed(np.zeros((1, *models.INPUT_SHAPE), "uint8"))
+    *inner, last = models.network(mixed).layers
+    assert {layer.compute_dtype for layer in inner} == {"bfloat16"}
+    assert {weight.dtype for weight in mixed.weights} == {"float32"}
+    assert last.compute_dtype == keras.backend.standardize_dtype(logits.dtype) == "float32"
+    assert keras.config.dtype_policy().name == "float32"  # what is built next is not mixed
+
+
+def test_mixed_precision_and_xla_are_off_unless_asked_for(built):
+    for model in built.values():
+        assert {layer.compute_dtype for layer in models.network(model).layers} == {"float32"}
+        assert not model.jit_compile
+
+
+@pytest.mark.parametrize("option", [{"precision": "mixed_bfloat16"}, {"xla": True}], ids=str)
+def test_mixed_precision_and_xla_change_little_of_the_answers(drawn, option):
+    answers = []
+    for given in ({}, option):
+        keras.utils.set_random_seed(5)
+        model = models.build(recipes.make(model="shallow", hidden_neurons=8, **given))
+        answers.append(model.predict(drawn[0][:7], verbose=0))
+    np.testing.assert_allclose(*answers, atol=0.01)
+    assert (np.abs(answers[0] - answers[1]) > 0).any()
+
+
+def test_xla_is_refused_where_keras_would_go_on_without(monkeypatch):
+    recipe = recipes.make(model="shallow", hidden_neurons=3, xla=True)
+    assert models.build(recipe).jit_compile
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(keras.backend, "backend", lambda: "torch")
+        with pytest.raises(ValueError, match=EXPLAINED):
+            models.build(recipe)
+    # Keras does so, with a warning, where operations are to be deterministic.
+    monkeypatch.setattr("keras.src.trainers.trainer.model_supports_jit", lambda model: False)
+    with pytest.raises(ValueError, match=EXPLAINED), pytest.warns(UserWarning):
+        models.build(recipe)
 
 
 # The text's reading of the networks

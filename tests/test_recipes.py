@@ -36,7 +36,13 @@ OTHER = {
     "evaluation_images": 70,
     "validation_split": "both",
     "kept_epoch": "best",
+    "precision": "mixed_bfloat16",
+    "xla": True,
 }
+
+
+EVERYTHING = OTHER | {"augmentation": "generator", "xla": False}
+STILL = {"rotation": 0.0, "shift": 0.0, "zoom": 0.0}  # the augmentation that XLA compiles
 
 
 def varied(**parameters):
@@ -106,8 +112,8 @@ def test_drawn_faces_are_trained_small():
 
 
 def test_a_given_value_wins_over_every_default():
-    recipe = varied(**OTHER | {"augmentation": "generator"})
-    assert recipe.model_dump() == OTHER | {"augmentation": "generator"}
+    recipe = varied(**EVERYTHING)
+    assert recipe.model_dump() == EVERYTHING
 
 
 def test_the_generator_brings_its_usual_strengths():
@@ -171,6 +177,10 @@ IMPOSSIBLE = [
     ("validation_split", "Training"),
     ("kept_epoch", 3),
     ("kept_epoch", "first"),
+    ("precision", "float16"),
+    ("precision", 16),
+    ("xla", "auto"),
+    ("xla", 1),
 ]
 
 
@@ -237,6 +247,14 @@ def test_a_strength_is_refused_where_there_is_no_augmentation(given):
         recipes.make(model="deep", **given)
 
 
+@pytest.mark.parametrize("strength", ["rotation", "shift", "zoom"])
+def test_what_xla_cannot_compile_is_refused_beside_it(strength):
+    assert varied(xla=True, **STILL).xla
+    with pytest.raises(ValueError, match=EXPLAINED) as refusal:
+        varied(xla=True, **(STILL | {strength: 0.1}))
+    assert strength in str(refusal.value)
+
+
 # From a notebook
 
 
@@ -276,8 +294,8 @@ def test_modules_and_functions_are_no_parameters():
 
 def test_the_run_id_of_a_recipe_is_the_one_it_had():
     assert recipes.run_id(recipes.make(model="shallow"), FINGERPRINTS) == "shallow-36fea7e673ca"
-    everything = varied(**OTHER | {"augmentation": "generator"})
-    assert recipes.run_id(everything, FINGERPRINTS) == "deep-e3a268017cab"
+    before_precision = EVERYTHING | {"precision": "float32"}
+    assert recipes.run_id(varied(**before_precision), FINGERPRINTS) == "deep-e3a268017cab"
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -285,7 +303,8 @@ def test_every_field_changes_the_run_id(name):
     if name == "augmentation":
         given, other = {"augmentation": "generator"}, {"augmentation": "none"}
     else:
-        given, other = {}, {name: OTHER[name]}
+        given = STILL if name == "xla" else {}
+        other = given | {name: OTHER[name]}
     before = recipes.run_id(varied(**given), FINGERPRINTS)
     assert recipes.run_id(varied(**other), FINGERPRINTS) != before
 
@@ -331,7 +350,7 @@ def test_the_run_id_names_the_model():
 @pytest.mark.parametrize("name", [None, *OTHER])
 def test_the_command_repeats_the_recipe(name):
     changed = {} if name is None else {name: OTHER[name]}
-    base = {"model": "improved"} if name == "augmentation" else {"augmentation": "generator"}
+    base = {"augmentation": "none" if name in ("augmentation", "xla") else "generator"}
     recipe = recipes.make(**({"model": "improved"} | base | changed))
     assert through_papermill(recipe) == recipe
 
@@ -345,7 +364,7 @@ def test_the_command_repeats_each_models_defaults(model, dataset):
 
 
 def test_the_command_repeats_a_recipe_that_differs_in_everything():
-    everything = varied(**OTHER | {"augmentation": "generator"})
+    everything = varied(**EVERYTHING)
     assert through_papermill(everything) == everything
 
 
