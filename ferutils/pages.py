@@ -5,6 +5,7 @@ Used as `python -m ferutils.pages [--keep-going] EXECUTED PAGE`.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -70,9 +71,16 @@ def _trouble(cell: nbformat.NotebookNode) -> str:
 
 def _warning(trouble: str) -> nbformat.NotebookNode:
     """A cell for the top of the page; the error stands as plain text, whatever is in it."""
-    text = f"What follows from it is missing below:\n\n~~~text\n{trouble}\n~~~"
-    box = f"````{{admonition}} This page is not whole\n:class: error\n{text}\n````"
+    inner, outer = (_longer_than_any(mark, trouble) for mark in "~`")
+    text = f"What follows from it is missing below:\n\n{inner}text\n{trouble}\n{inner}"
+    box = f"{outer}{{admonition}} This page is not whole\n:class: error\n{text}\n{outer}"
     return nbformat.v4.new_markdown_cell(box, id="failed")
+
+
+def _longer_than_any(mark: str, text: str) -> str:
+    """A fence of Markdown that nothing in a text ends."""
+    longest = max(map(len, re.findall(f"{mark}+", text)), default=0)
+    return mark * max(3, longest + 1)
 
 
 def _published(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:

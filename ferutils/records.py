@@ -37,6 +37,8 @@ HISTORY_COLUMNS = (
     "validation_seconds",
 )
 Accuracy = Annotated[float, Field(ge=0, le=1)]
+# Words of a record come to stand on pages: one from elsewhere can bring no markup and no link.
+Words = Annotated[str, Field(pattern=r"^[^<>`|{}\[\]\\\x00-\x1f\x7f]*$")]
 
 
 class _Part(BaseModel):
@@ -47,8 +49,8 @@ class _Part(BaseModel):
 class Layer(_Part):
     """One row of a layer table, as Keras and the paper print it."""
 
-    name: str
-    type: str
+    name: Words
+    type: Words
     output_shape: list[int]  # without the batch
     parameters: int
     trainable_parameters: int
@@ -65,10 +67,10 @@ class Scores(_Part):
 class DatasetNote(_Part):
     """Which dataset a run saw."""
 
-    name: str
-    fingerprints: dict[str, str]  # SHA-256 per split
-    counts: dict[str, list[int]]  # images per emotion and split, in label order
-    differences: list[str]  # from the published FER-2013, in words
+    name: Words
+    fingerprints: dict[Words, Words]  # SHA-256 per split
+    counts: dict[Words, list[int]]  # images per emotion and split, in label order
+    differences: list[Words]  # from the published FER-2013, in words
 
 
 class Cost(_Part):
@@ -82,35 +84,35 @@ class Cost(_Part):
 class Environment(_Part):
     """What a run ran on."""
 
-    device: str
-    backend: str
-    system: str
-    versions: dict[str, str]
+    device: Words
+    backend: Words
+    system: Words
+    versions: dict[Words, Words]
 
 
 class Code(_Part):
     """Which code made a run."""
 
-    commit: str | None
+    commit: Words | None
     clean: bool | None  # whether the working tree had no change against that commit
-    fingerprint: str  # of the modules that shape the numbers
+    fingerprint: Words  # of the modules that shape the numbers
 
 
 class Run(_Part):
     """The content of `run.json`."""
 
-    id: str
+    id: Words
     recipe: Recipe
     dataset: DatasetNote
     layers: list[Layer]
-    scores: dict[str, Scores]  # by split
+    scores: dict[Words, Scores]  # by split
     kept_epoch: int  # the epoch whose weights gave the scores and predictions, from 1
     cost: Cost
     environment: Environment
     code: Code
     started: datetime
     resumed_after_epochs: list[int] = []  # where the training went on after it had been cut off
-    checksums: dict[str, str] = {}  # SHA-256 of the other files of the record
+    checksums: dict[Words, Words] = {}  # SHA-256 of the other files of the record
 
 
 @dataclass(frozen=True)

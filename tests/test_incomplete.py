@@ -54,6 +54,15 @@ def test_the_first_page_names_the_page_that_failed_and_the_page_shows_the_error(
     assert "not whole" not in html["third"] and "incomplete" not in html["third"]
 
 
+@pytest.mark.parametrize("ending", ["~~~", "~~~~~", "`" * 3, "`" * 9 + "\n~~~~"])
+def test_an_error_brings_no_markup_into_the_page(tmp_path, ending):
+    evalue = f"no file x\n{ending}\n<script>alert(1)</script>; rm -rf ~"
+    outputs = [v4.new_output("error", ename="ValueError", evalue=evalue, traceback=[evalue])]
+    page = book(tmp_path / "book", first=[], other=outputs)["other"]
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;; rm -rf ~" in page
+
+
 def test_a_whole_book_says_nothing_of_the_kind_even_after_one_that_was_not(tmp_path):
     folder = tmp_path / "book"
     assert "incomplete" in book(folder, first=[], other=FAILED)["first"]

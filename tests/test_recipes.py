@@ -177,6 +177,7 @@ IMPOSSIBLE = [
     ("validation_split", "Training"),
     ("kept_epoch", 3),
     ("kept_epoch", "first"),
+    *[(name, "<script>alert(1)</script>; rm -rf ~") for name in OTHER],  # no free text anywhere
     ("precision", "float16"),
     ("precision", 16),
     ("xla", "auto"),

@@ -336,6 +336,45 @@ def test_a_history_of_another_form_is_refused(folder, content):
         records.read(folder)
 
 
+MARKUP = [
+    "<script>alert(1)</script>",
+    "[x](javascript:alert)",
+    "`; rm -rf ~`",
+    "{raw}",
+    "a | b",
+    "\x1b[2J",
+    "two\nlines",
+]
+LAYER = {"name": "", "type": "", "output_shape": [1], "parameters": 0, "trainable_parameters": 0}
+# Where a record holds words that nothing else decides.
+WORDED = [
+    lambda run, text: run["environment"].update(device=text),
+    lambda run, text: run["environment"].update(backend=text),
+    lambda run, text: run["environment"].update(system=text),
+    lambda run, text: run["environment"]["versions"].update(keras=text),
+    lambda run, text: run["environment"]["versions"].update({text: "1"}),
+    lambda run, text: run["dataset"].update(name=text),
+    lambda run, text: run["dataset"]["differences"].append(text),
+    lambda run, text: run["layers"].append(LAYER | {"name": text}),
+    lambda run, text: run["layers"].append(LAYER | {"type": text}),
+    lambda run, text: run["code"].update(commit=text),
+    lambda run, text: run["code"].update(fingerprint=text),
+]
+
+
+@pytest.mark.parametrize("text", MARKUP)
+@pytest.mark.parametrize("put", WORDED)
+def test_a_record_brings_no_markup_into_a_page(folder, put, text):
+    run = json.loads((folder / "run.json").read_text())
+    put(run, "A processor (R), 2.5 GHz & more")
+    (folder / "run.json").write_text(json.dumps(run))
+    records.read(folder)
+    put(run, text)
+    (folder / "run.json").write_text(json.dumps(run))
+    with pytest.raises(ValueError, match=EXPLAINED):
+        records.read(folder)
+
+
 # Finding
 
 

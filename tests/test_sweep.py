@@ -223,7 +223,7 @@ def sweep_in(folder):
 
 @pytest.mark.slow
 def test_a_failed_run_stops_no_other_and_a_finished_one_is_not_made_again(tmp_path):
-    checkout = copy_repository(tmp_path / "a copy")
+    checkout = copy_repository(tmp_path / "a copy; touch $(touch hacked) hacked #")
     small = {"dataset": "drawn", "hidden_neurons": 16, "train_images": 70, "evaluation_images": 70}
     file = written(checkout, {"model": "shallow", "grid": small | {"epochs": 1}, "seeds": [0, 1]})
     failing, finished = sweep.load(file)
@@ -244,3 +244,4 @@ def test_a_failed_run_stops_no_other_and_a_finished_one_is_not_made_again(tmp_pa
     assert {record.recipe for record in records.read_all(runs)} == {failing, finished}
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert list((checkout / "book").glob("runs/*")) == []
+    assert list(tmp_path.rglob("hacked")) == []  # the name of a folder is no command
