@@ -12,8 +12,8 @@
 #   make baselines FER2013=PATH  fit the linear classifier that the networks are measured against
 #   make inspect                 build the networks and try them on a handful of drawn faces again
 #   make readme                  renew the verdicts of README.md from the records
-#   make bench                   measure training beside plain Keras, the report with 1,000 records, and
-#                                planning 1,000 runs
+#   make bench                   measure training beside plain Keras, the report with 1,000 records,
+#                                planning 1,000 runs, and what papermill adds to a training
 #   make lint                    check code, notebooks and the container file
 #   make lock                    renew requirements.txt from pyproject.toml
 #   make clean                   remove what was generated, caches included; records stay
@@ -75,6 +75,7 @@ bench: $(READY)
 	@$(BIN)/python tests/bench_training.py
 	@$(BIN)/python tests/bench_report.py
 	@$(BIN)/python tests/bench_planning.py
+	@$(BIN)/python tests/bench_papermill.py
 
 lint: $(READY)
 	@$(BIN)/ruff check .
