@@ -20,16 +20,18 @@ from ferutils.verdicts import Finding
 def notice(*records: Record) -> Markdown | None:
     """What a reader must know before the numbers: reduced, drawn, other pixels, older code.
 
-    Of several runs it says which ones; None where there is nothing of the kind.
+    Where it does not hold of all runs, it says of which; None where there is nothing of the kind.
     """
     of: dict[str, list[str]] = {}
     for record in records:
         for sentence in _special(record):
             of.setdefault(sentence, []).append(run_tables.name(record.recipe))
-    if len(records) == 1:
-        return _warning(list(of))
+    some = {sentence for sentence, names in of.items() if len(names) < len(records)}
     return _warning(
-        [f"{sentence} This holds of {'; '.join(names)}." for sentence, names in of.items()]
+        [
+            f"{sentence} This holds of {'; '.join(names)}." if sentence in some else sentence
+            for sentence, names in of.items()
+        ]
     )
 
 
@@ -90,10 +92,10 @@ def headline(paper: Paper, findings: Sequence[Finding]) -> Markdown:
     for network, count in counts.items():
         networks.setdefault(_of_table_3(count), []).append(network)
     told = [
-        f"{said} for the {_listed(names)} network{'s' * (len(names) > 1)}"
+        f"{said} for the {listed(names)} network{'s' * (len(names) > 1)}"
         for said, names in networks.items()
     ]
-    return Markdown(f"The paper's Table 3 {_listed(told)}.")
+    return Markdown(f"The paper's Table 3 {listed(told)}.")
 
 
 def _of_table_3(count: Counter[Verdict]) -> str:
@@ -105,7 +107,7 @@ def _of_table_3(count: Counter[Verdict]) -> str:
     return f"**reproduces in {share}** ({', '.join(others)})"
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     """Words with commas between, and "and" before the last."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 

@@ -62,6 +62,13 @@ def test_of_several_runs_it_is_said_which_ones_are_special():
     assert prose.notice(whole, whole) is None
 
 
+def test_what_holds_of_all_runs_is_said_once():
+    every = [record(train_images=7178, seed=seed, run=made_by()) for seed in (0, 1)]
+    text = warning_of(prose.notice(*every))
+    assert text.count("Reduced run") == 1
+    assert "This holds of" not in text
+
+
 def test_older_code_and_a_changed_tree_are_said():
     older = warning_of(prose.notice(record(run=made_by("0" * 16))))
     changed = warning_of(prose.notice(record(run=made_by(clean=False))))
