@@ -18,23 +18,28 @@ def box(records: Sequence[Record], *commands: str) -> Markdown:
     """Where the numbers of a page come from.
 
     Args:
-        records: the runs that the page rests on, at least one.
+        records: the runs that the page rests on; none where nothing is recorded yet.
         commands: what makes all of it again; none: what makes every run of the study.
 
     Returns:
         A definition list: runs and seeds, dataset, device, versions, code, time and command.
     """
-    rows = {
+    rows = _measured(records) if records else {"Runs": "none is recorded yet"}
+    rows["Repeat it"] = ", ".join(f"`{command}`" for command in commands or [STUDY])
+    items = "\n\n".join(f"{term}\n: {text}" for term, text in rows.items())
+    return Markdown(f"::::{{div}} origin\n{items}\n::::")
+
+
+def _measured(records: Sequence[Record]) -> dict[str, str]:
+    """What the records say of themselves."""
+    return {
         "Runs": _runs(records),
         "Dataset": _distinct(map(tables.dataset_note, records)),
         "Device": _distinct(map(_device, records)),
         "Versions": _distinct(map(_versions, records)),
         "Code": _code(records),
         "Time": _time(records),
-        "Repeat it": ", ".join(f"`{command}`" for command in commands or [STUDY]),
     }
-    items = "\n\n".join(f"{term}\n: {text}" for term, text in rows.items())
-    return Markdown(f"::::{{div}} origin\n{items}\n::::")
 
 
 def _runs(records: Iterable[Record]) -> str:

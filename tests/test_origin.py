@@ -50,6 +50,10 @@ def test_with_no_command_the_study_makes_the_runs_again():
     assert rows([record()])["Repeat it"] == origin.STUDY
 
 
+def test_without_a_run_it_says_so_and_what_makes_one():
+    assert rows([], "make runs") == {"Runs": "none is recorded yet", "Repeat it": "make runs"}
+
+
 def test_it_says_whether_the_code_is_older():
     older = record()
     fields = {"fingerprint": provenance.code_fingerprint("shallow"), "clean": True}
