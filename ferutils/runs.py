@@ -6,6 +6,7 @@ that dies goes on from. Imports Keras only to train.
 
 import contextlib
 import fcntl
+import importlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -135,6 +136,7 @@ def _train(
 ) -> records.Record:
     """Train or go on training, write weights and record, and read the record back."""
     devices.claim()
+    _check_backend()
     from ferutils import checkpoints, training
 
     devices.check(training.device())
@@ -168,6 +170,22 @@ def _train(
         raise
     checkpoint.remove()
     return records.read(folder)
+
+
+def _check_backend() -> None:
+    """Tell how to install the backend of Keras that is asked for where it is missing.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    try:
+        importlib.import_module("keras")
+    except ModuleNotFoundError as missing:
+        backend = os.environ.get("KERAS_BACKEND") or "that its own keras.json names"
+        raise ValueError(
+            f"Expected the Keras backend {backend}. Received: no module {missing.name}. Install it "
+            f"with python -m pip install {missing.name}, or choose another one in KERAS_BACKEND."
+        ) from None
 
 
 def _environment() -> records.Environment:

@@ -113,6 +113,31 @@ print(json.dumps([record.run.dataset.name, sorted({{"keras", "tensorflow"}} & se
     assert not (places / "cache").exists()
 
 
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_backend_that_is_not_installed_is_named_with_what_installs_it(places, backend):
+    code = f"""
+import json, sys
+
+class Absent:
+    def find_spec(name, *places):
+        if name == "{backend}":
+            raise ModuleNotFoundError(name=name)
+
+sys.meta_path.insert(0, Absent)
+from ferutils import {LIGHT}
+faces.draw = lambda small=faces.draw({FEW}): small
+try:
+    runs.obtain(recipes.Recipe.model_validate_json('''{small_recipe().model_dump_json()}'''))
+except ValueError as error:
+    print(json.dumps(str(error)))
+"""
+    where = {"FERUTILS_RUNS": str(places / "runs"), "FERUTILS_CACHE": str(places / "cache")}
+    refusal = python(code, KERAS_BACKEND=backend, **where)
+    assert re.search(EXPLAINED, refusal)
+    assert f"the Keras backend {backend}" in refusal
+    assert f"python -m pip install {backend}" in refusal
+
+
 # Finding the run
 
 
