@@ -10,6 +10,7 @@
 #   make kernel                  install the Jupyter kernel fer-gpu: papermill -k fer-gpu
 #   make examine FER2013=PATH    count copies, contradicting labels and blank pictures again
 #   make baselines FER2013=PATH  fit the linear classifier that the networks are measured against
+#   make backends FER2013=PATH   train one small recipe under TensorFlow, JAX and PyTorch; installs both
 #   make inspect                 build the networks and try them on a handful of drawn faces again
 #   make readme                  renew the verdicts of README.md from the records
 #   make bench                   measure training beside plain Keras, the report with 1,000 records,
@@ -28,7 +29,7 @@ SNAKEMAKE = $(BIN)/python -m snakemake $(if $(PROFILE),--profile $(PROFILE),$(HE
 export FER2013 KEEP_GOING
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test test-slurm study kernel examine baselines inspect readme bench lint lock clean setup
+.PHONY: book test test-slurm study kernel examine baselines backends inspect readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
@@ -66,6 +67,19 @@ examine: $(READY)
 baselines: $(READY)
 	@$(BIN)/python -m ferutils.baselines
 	@echo "The linear classifier is in book/baselines."
+
+# A run's id does not tell its backend: each has records, checkpoints and weights of its own.
+backends: $(READY)
+	@echo "Installing JAX and PyTorch beside TensorFlow ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend=cpu \
+	  --constraints requirements.txt -e '.[backends]'
+	@set -e; for backend in tensorflow jax torch; do \
+	  echo "Training under $$backend what has no record yet ..."; \
+	  KERAS_BACKEND=$$backend FERUTILS_RUNS=book/backends/$$backend \
+	    FERUTILS_CACHE=$(or $(FERUTILS_CACHE),.cache)/backends/$$backend \
+	    $(BIN)/ferutils sweep --yes book/backends.yml; \
+	done
+	@echo "The records are in book/backends."
 
 inspect: $(READY)
 	@$(BIN)/python -m ferutils.inspection

@@ -22,6 +22,7 @@ from ferutils.records import Run
 SHAPING = ("data", "models", "training")
 # Writes a tree as Python 3.11 does: 3.13 leaves out empty lists unless it is told not to.
 AS_IN_3_11 = {"show_empty": True} if sys.version_info >= (3, 13) else {}
+WITHOUT_RECORDS = (":!book/runs", ":!book/backends")  # of git
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "papermill")
 
 
@@ -84,7 +85,7 @@ def commit() -> tuple[str | None, bool | None]:
     """
     try:
         head = _git("rev-parse", "HEAD")
-        return head, not _git("status", "--porcelain", "--", ".", ":!book/runs")
+        return head, not _git("status", "--porcelain", "--", ".", *WITHOUT_RECORDS)
     except (OSError, subprocess.CalledProcessError):
         return None, None
 

@@ -186,8 +186,9 @@ def test_a_changed_tree_is_not_clean(repository, name):
     assert provenance.commit()[1] is False
 
 
-def test_a_new_record_does_not_make_the_tree_unclean(repository):
-    folder = repository / "book" / "runs" / "shallow-0123456789ab"
+@pytest.mark.parametrize("place", ["runs", "backends/jax"])
+def test_a_new_record_does_not_make_the_tree_unclean(repository, place):
+    folder = repository / "book" / place / "shallow-0123456789ab"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("{}")
     assert provenance.commit()[1] is True

@@ -1,6 +1,7 @@
 """The repository: README true to the disk, each dependency with its use, no image in git."""
 
 import ast
+import itertools
 import re
 import subprocess
 import tomllib
@@ -34,9 +35,10 @@ def test_readme_has_the_verdicts_of_the_records():
 def test_every_direct_dependency_says_its_use_and_is_locked():
     source = (ROOT / "pyproject.toml").read_text()
     lock = (ROOT / "requirements.txt").read_text()
-    listed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
-    for requirement in listed:
+    optional = PROJECT["optional-dependencies"]
+    for requirement in [*PROJECT["dependencies"], *itertools.chain(*optional.values())]:
         assert re.search(rf'"{re.escape(requirement)}", +# \S', source), requirement
+    for requirement in [*PROJECT["dependencies"], *optional["test"]]:
         name = re.match(r"[\w-]+", requirement)[0]
         assert re.search(rf"^{name}==.*\\\n +--hash=sha256:", lock, re.MULTILINE), name
 
@@ -48,7 +50,9 @@ def test_no_image_weight_or_dataset_is_in_git():
         for name in tracked()
         if name.endswith(suffixes)
         and not re.fullmatch(
-            r"book/(runs/[\w-]+/(history\.csv|predictions\.npz)|baselines/linear\.npz)", name
+            r"book/((runs|backends/\w+)/[\w-]+/(history\.csv|predictions\.npz)"
+            r"|baselines/linear\.npz)",
+            name,
         )
     ]
     assert found == []
