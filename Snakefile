@@ -18,6 +18,10 @@ RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RU
 MEASURED = ["book/examination.json", "book/inspection.json"] + sorted(
     str(path.relative_to(paths.ROOT)) for path in (paths.BOOK / "baselines").iterdir()
 )
+# The same recipe under several backends: no runs of the study, and read by one page.
+BACKENDS = ["book/backends.yml"] + sorted(
+    str(path.relative_to(paths.ROOT)) for path in (paths.BOOK / "backends").glob("*/*/run.json")
+)
 THEME = sorted(
     str(path.relative_to(paths.ROOT))
     for folder in ("_static", "_extensions")
@@ -130,6 +134,7 @@ rule page:
         package=PACKAGE,
         claims=["book/paper.yml", "book/study.yml"],
         records=[*RECORDS, *MEASURED],
+        backends=lambda wildcards: BACKENDS if wildcards.page == "backends" else [],
     output:
         "book/pages/{page}.ipynb",
     log:

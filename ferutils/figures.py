@@ -497,3 +497,34 @@ def _claim_row(ax: Axes, place: int, row: pd.Series) -> None:
 def _row_name(row: pd.Series) -> str:
     part = row["measure"].split("_")[0]
     return f"{row['model']}, {part}"
+
+
+def means(table: pd.DataFrame) -> Axes:
+    """The validation accuracy of several runs, row by row: a point per run, the mean, its interval.
+
+    Args:
+        table: rows with columns name, seeds and measured (lists, one value per run), value (the
+            mean), low and high (its interval); shares, NaN where nothing was measured.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 1.3 + 0.6 * len(table)))
+    for place, row in table.iterrows():
+        above, below = place - 0.15, place + 0.15
+        ax.plot(row["measured"], [above] * len(row["measured"]), "o", mfc="none", mec=INDIGO, ms=6)
+        ax.plot([row["low"], row["high"]], [below, below], lw=2, color=INDIGO, alpha=0.5)
+        ax.plot(row["value"], below, "s", color=INDIGO, ms=6)
+        if not row["measured"]:
+            ax.text(0.5, place, "no record yet", transform=ax.get_yaxis_transform(), ha="center",
+                    va="center")  # fmt: skip
+    ax.set_yticks(range(len(table)), table["name"])
+    ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="validation accuracy")
+    _percent(ax.xaxis)
+    ax.grid(axis="x")
+    handles = [
+        Line2D([], [], marker="o", ls="", mfc="none", mec=INDIGO, ms=6),
+        Line2D([], [], marker="s", lw=2, color=INDIGO, ms=6),
+    ]
+    _legend_below(figure, handles, ["a run", "mean of the runs, its 95 % interval"], 2)
+    names = ("mean_share", *ENDS, "validation_accuracy_share", "seed")
+    columns = dict(zip([*INTERVAL, "measured", "seeds"], names, strict=True))
+    figure.plotted = table.explode(["seeds", "measured"]).rename(columns=columns)
+    return ax

@@ -3,7 +3,8 @@
 Reads arrays; writes nothing. scikit-learn and SciPy compute.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -255,6 +256,28 @@ def difference(first: Predictions, second: Predictions) -> Interval:
     mean = float((right - other).mean())
     half = stats.t.ppf((1 + CONFIDENCE) / 2, len(right) - 1) * stats.sem(right - other)
     return Interval(mean, mean - float(half), mean + float(half))
+
+
+def differences_of_means(groups: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], Interval]:
+    """By how much the mean of each group exceeds that of each later one, in the values' own unit.
+
+    With Tukey's intervals, which assume one spread in all groups and hold for all pairs at once.
+
+    Source: J. W. Tukey, "Comparing individual means in the analysis of variance", Biometrics 5
+    (1949), 99-114; with C. Y. Kramer's extension to groups of several sizes, Biometrics 12 (1956),
+    307-310.
+
+    Args:
+        groups: two values or more each; of fewer than two groups there is no difference.
+    """
+    if len(groups) < 2:
+        return {}
+    found = stats.tukey_hsd(*groups.values())
+    limits = found.confidence_interval(CONFIDENCE)
+    return {
+        pair: Interval(*(float(one[place]) for one in (found.statistic, *limits)))
+        for pair, place in zip(combinations(groups, 2), combinations(range(len(groups)), 2))
+    }
 
 
 def _check_same_images(first: Predictions, second: Predictions) -> None:

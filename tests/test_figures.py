@@ -399,6 +399,40 @@ def test_claimed_and_measured_can_be_drawn_without_any_run():
     assert [len(of_kind(ax, "o")) for ax in axes] == [0, 0]
 
 
+# ---- means --------------------------------------------------------------------------------------
+
+MEANS = pd.DataFrame(
+    {
+        "name": ["TensorFlow", "JAX", "PyTorch"],
+        "seeds": [[0, 1, 2], [0], []],
+        "measured": [[0.4, 0.42, 0.47], [0.43], []],
+        "value": [0.43, 0.43, np.nan],
+        "low": [0.34, 0.43, np.nan],
+        "high": [0.52, 0.43, np.nan],
+    }
+)
+
+
+def test_means_have_a_point_per_run_and_the_interval_of_their_mean():
+    ax = figures.means(MEANS)
+    assert [list(line.get_xdata()) for line in of_kind(ax, "o")] == [[0.4, 0.42, 0.47], [0.43]]
+    squares = np.ravel([line.get_xdata() for line in of_kind(ax, "s")])
+    assert squares == pytest.approx(MEANS["value"], nan_ok=True)
+    bars = [line.get_xdata() for line in ax.lines if line.get_marker() == "None"]
+    assert bars == pytest.approx(MEANS[["low", "high"]].to_numpy(), nan_ok=True)
+    assert texts(ax.get_yticklabels()) == list(MEANS["name"])
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row on top
+
+
+def test_means_say_which_row_has_no_record_and_give_all_numbers_away():
+    ax = figures.means(MEANS)
+    assert [(one.get_text(), one.get_position()[1]) for one in ax.texts] == [("no record yet", 2)]
+    numbers = csv_of(ax)
+    assert numbers["seed"].tolist()[:4] == [0, 1, 2, 0]
+    assert numbers["validation_accuracy_share"].tolist()[:4] == [0.4, 0.42, 0.47, 0.43]
+    assert numbers["interval_high_share"].tolist()[:3] == [0.52] * 3
+
+
 # ---- the style ----------------------------------------------------------------------------------
 
 
@@ -415,6 +449,7 @@ DRAWINGS = {
     ),
     "class balance": lambda: figures.class_balance(PUBLISHED.counts),
     "architecture": lambda: figures.architecture(layers("deep")),
+    "means": lambda: figures.means(MEANS),
     "claimed and measured": lambda: figures.claimed_and_measured(
         tables.claimed_and_measured(PAPER, study(SHALLOW, record("deep", train_images=7178)))
     ),
