@@ -49,6 +49,11 @@ An interval that holds nought does not show that two backends are the same. Half
 smallest difference that these seeds would have shown."""
 
 
+def rule() -> Markdown:
+    """The rule of the verdicts, as the page prints it."""
+    return Markdown(RULE)
+
+
 def read() -> dict[str, list[Record]]:
     """The records of the recipe on the published dataset, by backend, in the order of seeds.
 

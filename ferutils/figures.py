@@ -515,6 +515,8 @@ def means(table: pd.DataFrame) -> Axes:
         if not row["measured"]:
             ax.text(0.5, place, "no record yet", transform=ax.get_yaxis_transform(), ha="center",
                     va="center")  # fmt: skip
+    if not any(table["measured"]):
+        ax.set_xlim(0, 1)
     ax.set_yticks(range(len(table)), table["name"])
     ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="validation accuracy")
     _percent(ax.xaxis)

@@ -433,6 +433,12 @@ def test_means_say_which_row_has_no_record_and_give_all_numbers_away():
     assert numbers["interval_high_share"].tolist()[:3] == [0.52] * 3
 
 
+def test_means_can_be_drawn_without_any_run():
+    ax = figures.means(MEANS.iloc[[2, 2]].reset_index(drop=True))
+    assert len(ax.texts) == 2
+    assert ax.get_xlim() == (0, 1)
+
+
 # ---- the style ----------------------------------------------------------------------------------
 
 

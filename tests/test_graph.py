@@ -84,6 +84,13 @@ def test_a_change_of_the_package_executes_the_pages_and_trains_nothing(checkout)
     assert planned(checkout, "book") == {"page": pages, "html": 1}
 
 
+def test_a_record_of_another_backend_executes_the_page_of_backends_alone(checkout):
+    record = checkout / "book" / "backends" / "jax" / "shallow-0123456789ab" / "run.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    assert planned(checkout, "book") == {"page": 1, "html": 1}
+
+
 def test_a_new_seed_trains_one_run(checkout):
     before = planned(checkout, "study").get("record", 0)
     change(checkout / "book" / "study.yml", "seeds: [0,", "seeds: [99, 0,")
