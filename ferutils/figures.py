@@ -125,9 +125,9 @@ def dark(svg: str) -> str:
     return re.sub(r"#[0-9a-f]{6}\b", lambda colour: dark_by_light.get(colour[0], colour[0]), svg)
 
 
-def _percent(axis: Axis) -> None:
-    """Write shares in percent, as the report's tables do."""
-    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="\u00a0%"))
+def _percent(axis: Axis, decimals: int | None = 0) -> None:
+    """Write shares in percent, as the report's tables do; None: as many decimals as it takes."""
+    axis.set_major_formatter(PercentFormatter(1, decimals=decimals, symbol="\u00a0%"))
 
 
 def _legend_below(figure: Figure, handles: Sequence, labels: Sequence[str], columns: int) -> None:
@@ -519,7 +519,8 @@ def means(table: pd.DataFrame) -> Axes:
         ax.set_xlim(0, 1)
     ax.set_yticks(range(len(table)), table["name"])
     ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="validation accuracy")
-    _percent(ax.xaxis)
+    ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    _percent(ax.xaxis, decimals=None)
     ax.grid(axis="x")
     handles = [
         Line2D([], [], marker="o", ls="", mfc="none", mec=INDIGO, ms=6),

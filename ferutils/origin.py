@@ -43,10 +43,10 @@ def _measured(records: Sequence[Record]) -> dict[str, str]:
 
 
 def _runs(records: Iterable[Record]) -> str:
-    """The runs by what was asked of them."""
-    seeds: dict[str, list[int]] = {}
+    """The runs by what was asked of them, each once, however many backends trained it."""
+    seeds: dict[str, dict[int, None]] = {}
     for record in records:
-        seeds.setdefault(run_tables.variant(record.recipe), []).append(record.recipe.seed)
+        seeds.setdefault(run_tables.variant(record.recipe), {})[record.recipe.seed] = None
     return "; ".join(
         f"{variant}, seed{'s' if len(some) > 1 else ''} {', '.join(map(str, some))}"
         for variant, some in seeds.items()

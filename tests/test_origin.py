@@ -32,6 +32,7 @@ def test_it_names_runs_dataset_device_versions_code_time_and_command():
 def test_it_names_what_is_special_about_a_run_and_all_seeds_once():
     some = [record(seed=seed) for seed in (0, 1)] + [record(batch_size=32, seed=7)]
     assert rows(some)["Runs"] == "shallow, seeds 0, 1; shallow, batch size 32, seed 7"
+    assert rows(some + some)["Runs"] == rows(some)["Runs"]
 
 
 def test_it_says_each_thing_once_and_adds_the_times_up():
