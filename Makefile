@@ -11,6 +11,8 @@
 #   make examine FER2013=PATH    count copies, contradicting labels and blank pictures again
 #   make baselines FER2013=PATH  fit the linear classifier that the networks are measured against
 #   make backends FER2013=PATH   train one small recipe under TensorFlow, JAX and PyTorch; installs both
+#   make crossvalidate FER2013=PATH [MODEL=shallow]   cross-validate learning rate and hidden neurons;
+#                                after an interruption it goes on
 #   make inspect                 build the networks and try them on a handful of drawn faces again
 #   make readme                  renew the verdicts of README.md from the records
 #   make bench                   measure training beside plain Keras, the report with 1,000 records,
@@ -29,7 +31,7 @@ SNAKEMAKE = $(BIN)/python -m snakemake $(if $(PROFILE),--profile $(PROFILE),$(HE
 export FER2013 KEEP_GOING
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test test-slurm study kernel examine baselines backends inspect readme bench lint lock clean setup
+.PHONY: book test test-slurm study kernel examine baselines backends crossvalidate inspect readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
@@ -80,6 +82,10 @@ backends: $(READY)
 	    $(BIN)/ferutils sweep --yes book/backends.yml; \
 	done
 	@echo "The records are in book/backends."
+
+crossvalidate: $(READY)
+	@$(BIN)/python -m ferutils.crossvalidation $(MODEL)
+	@echo "The cross-validation is in book/crossvalidation."
 
 inspect: $(READY)
 	@$(BIN)/python -m ferutils.inspection

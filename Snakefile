@@ -15,8 +15,10 @@ from ferutils import data, devices, exporting, faces, pages, paths, printing, re
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
 RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))
-MEASURED = ["book/examination.json", "book/inspection.json"] + sorted(
-    str(path.relative_to(paths.ROOT)) for path in (paths.BOOK / "baselines").iterdir()
+MEASURED = ["book/examination.json", "book/inspection.json", "book/crossvalidation.yml"] + sorted(
+    str(path.relative_to(paths.ROOT))
+    for folder in ("baselines", "crossvalidation")
+    for path in (paths.BOOK / folder).glob("[!.]*")
 )
 # The same recipe under several backends: no runs of the study, and read by one page.
 BACKENDS = ["book/backends.yml"] + sorted(

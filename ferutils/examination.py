@@ -174,17 +174,18 @@ def examine(dataset: Dataset) -> Examination:
     )
 
 
-def components(dataset: Dataset) -> np.ndarray:
+def components(images: np.ndarray) -> np.ndarray:
     """Which images are of one photograph: groups to keep on one side of a cross-validation.
 
     Images are in one group where they are copies, where `links` joins their pictures, or where a
     chain of both leads from one to the other: the connected components of a graph.
 
+    Args:
+        images: uint8 (n, 48, 48), 0..255.
+
     Returns:
-        int (n,): the number of its group for each image of the three `SPLITS`, joined in this
-        order, each split in canonical order.
+        int (n,): the number of its group for each image.
     """
-    images, _, _ = _joined(dataset)
     copies = _copies(images)
     return _connected(copies, _linked(_compared(images, copies)))
 

@@ -140,7 +140,7 @@ def _train(
     from ferutils import checkpoints, training
 
     devices.check(training.device())
-    environment, code = _environment(), _code(recipe)
+    environment, code = current_environment(), current_code(recipe.model)
     identity = checkpoints.Identity(run=name, code=code.fingerprint, environment=environment)
     checkpoint = checkpoints.Checkpoint(_checkpoint_file(name), identity, finished)
     trained_on = f"{environment.device}, backend {environment.backend}"
@@ -188,7 +188,7 @@ def _check_backend() -> None:
         ) from None
 
 
-def _environment() -> records.Environment:
+def current_environment() -> records.Environment:
     """What a training in this process runs on."""
     import keras
 
@@ -202,10 +202,10 @@ def _environment() -> records.Environment:
     )
 
 
-def _code(recipe: Recipe) -> records.Code:
+def current_code(model: str) -> records.Code:
     """The code as it is before the training, during which its files may change."""
     commit, clean = provenance.commit()
-    fingerprint = provenance.code_fingerprint(recipe.model)
+    fingerprint = provenance.code_fingerprint(model)
     return records.Code(commit=commit, clean=clean, fingerprint=fingerprint)
 
 

@@ -125,6 +125,12 @@ CHANGES = (
 DRAWN = {split: [6] * 7 for split in data.SPLITS}
 
 
+def groups_of(dataset):
+    """The group of each image of all splits, one after the other."""
+    images = [dataset.splits[name].images for name in data.SPLITS]
+    return examination.components(np.concatenate(images))
+
+
 def group_of(dataset, groups, image):
     """The number of the group of an image, wherever it stands."""
     every = np.concatenate([dataset.splits[name].images for name in data.SPLITS])
@@ -157,7 +163,7 @@ def found_changed(changed):
 
 @pytest.fixture(scope="module")
 def groups_changed(changed):
-    return examination.components(changed[0])
+    return groups_of(changed[0])
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -280,7 +286,7 @@ def test_blank_pictures_do_not_shift_the_groups_of_others():
     images[0], images[1] = 7, 9
     arrays["PublicTest"][0][9] = brighter(images[20])
     dataset = dataset_of(arrays)
-    groups = examination.components(dataset)
+    groups = groups_of(dataset)
     own = group_of(dataset, groups, images[20])
     assert own == group_of(dataset, groups, brighter(images[20]))
     assert (groups == own).sum() == 2
@@ -320,8 +326,8 @@ def test_another_crop_of_a_notice_is_found_with_it():
     assert [len(found[name]) for name in data.SPLITS] == [1, 1, 0]
 
 
-def test_groups_are_numbered_for_every_image_in_the_order_of_the_splits(planted):
-    groups = examination.components(planted)
+def test_groups_are_numbered_for_every_image_as_the_examination_finds_them(planted):
+    groups = groups_of(planted)
     sizes = [len(planted.splits[name].labels) for name in data.SPLITS]
     assert groups.shape == (sum(sizes),)
     training, public, private = np.split(groups, np.cumsum(sizes)[:-1])
