@@ -23,8 +23,10 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
+from ferutils.crossvalidation import Cell
 from ferutils.data import EMOTIONS, SPLITS
 from ferutils.records import Layer, Record
+from ferutils.selection import Selection
 
 PAGE, INK, GRID, BAND = "#FFFFFF", "#262626", "#E5E5E5", "#DDDDDD"
 # Paul Tol's muted colours: told apart with any colour vision.
@@ -69,11 +71,8 @@ LAYER_COLOURS = {
     "Dense": WINE,
 }
 PARTS = {"training": ("--", INDIGO), "validation": ("-", ROSE)}
-UNITS = {
-    f"{part}_{quantity}": unit
-    for quantity, unit in (("accuracy", "share"), ("loss", "nats"))
-    for part in PARTS
-}
+UNITS_OF = {"accuracy": "share", "loss": "nats"}
+UNITS = {f"{part}_{quantity}": unit for quantity, unit in UNITS_OF.items() for part in PARTS}
 INTERVAL = ["value", "low", "high"]  # columns of a score with its interval
 ENDS = ("interval_low_share", "interval_high_share")
 # Inches, and points of all letters: on a phone, where a figure is 350 pixels wide, letters are
@@ -280,6 +279,78 @@ def confusion(counts: pd.DataFrame, ax: Axes | None = None) -> Axes:
     frame = pd.DataFrame({"images": counts.stack(), "share_of_true": shares.stack()})
     ax.figure.plotted = frame.rename_axis(["true_emotion", "predicted_emotion"]).reset_index()
     return ax
+
+
+# How a chosen cell of a heat map is marked, by shape, so that no colour is needed.
+MARKS = {"best": ("*", 15, (0.86, 0.82)), "one standard error": ("D", 8, (0.12, 0.82))}
+
+
+def cross_validation(chosen: Selection) -> Axes:
+    """A heat map of the accuracy in each cell, its standard deviation over the folds below.
+
+    The paper's cell is outlined; the best one has a star, the one-standard-error choice a diamond.
+    A cell that lacks a training says so, and nothing is marked but the paper's then.
+
+    Args:
+        chosen: the cross-validation of a network, as far as it has come.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.6))
+    means, deviations = (
+        chosen.cells[name].unstack("hidden_neurons") for name in ("accuracy", "accuracy_deviation")
+    )
+    low, high = np.nanmin([*means.min(), 1]), np.nanmax([*means.max(), 0])
+    shares = (means - low) / ((high - low) or 1)
+    sns.heatmap(
+        shares, cmap=HEAT, vmin=0, vmax=1, ax=ax, linewidths=0.5, cbar=False, linecolor=GRID
+    )
+    for row, column in np.ndindex(means.shape):
+        _cell(ax, (column + 0.5, row + 0.5), means.iat[row, column],
+              deviations.iat[row, column], shares.iat[row, column])  # fmt: skip
+    for name, cell in chosen.choices.items():
+        place = means.columns.get_loc(cell.hidden_neurons), means.index.get_loc(cell.learning_rate)
+        _mark(ax, name, place)
+    ax.set(xlabel="hidden neurons", ylabel="learning rate")
+    ax.set_xticklabels([f"{count:,}" for count in means.columns])
+    ax.set_yticklabels([Cell(rate, 0).rate for rate in means.index], rotation=0)
+    ax.tick_params(length=0)
+    handles = [plt.Rectangle((0, 0), 1, 1, fc="none", ec=ROSE, lw=3)]
+    handles += [Line2D([], [], marker=mark, ms=size, ls="", mfc=PAGE, mec=INK)
+                for mark, size, _ in MARKS.values()]  # fmt: skip
+    _legend_below(figure, handles, ["the paper", *MARKS], 3)
+    figure.plotted = _cells(chosen)
+    return ax
+
+
+def _cell(
+    ax: Axes, place: tuple[float, float], mean: float, deviation: float, share: float
+) -> None:
+    """The letters of a cell: its accuracy, its standard deviation below."""
+    if np.isnan(mean):
+        ax.annotate("open", place, ha="center", va="center", color=ON_PALE)
+        return
+    text = {"ha": "center", "color": ON_STRONG if share > STRONG else ON_PALE}
+    ax.annotate(f"{100 * mean:.1f}\u00a0%", place, (0, -3), va="bottom",
+                textcoords="offset points", **text)  # fmt: skip
+    ax.annotate(f"± {100 * deviation:.1f}", place, (0, -5), va="top",
+                textcoords="offset points", **text)  # fmt: skip
+
+
+def _mark(ax: Axes, name: str, place: tuple[int, int]) -> None:
+    """The mark of a choice on its cell, whose upper left corner is given."""
+    if name in MARKS:
+        mark, size, (right, up) = MARKS[name]
+        ax.plot(place[0] + right, place[1] + 1 - up, mark, ms=size, mfc=PAGE, mec=INK)
+    else:
+        inner = (place[0] + 0.025, place[1] + 0.025)
+        ax.add_patch(plt.Rectangle(inner, 0.95, 0.95, fc="none", ec=ROSE, lw=3))
+
+
+def _cells(chosen: Selection) -> pd.DataFrame:
+    """What a heat map shows, a cell a row, with the loss beside."""
+    choices = chosen.choices.items()
+    frame = chosen.cells.rename(columns=lambda name: f"{name}_{UNITS_OF[name.split('_')[0]]}")
+    marks = [", ".join(name for name, cell in choices if cell == index) for index in frame.index]
+    return frame.assign(chosen_by=marks).reset_index()
 
 
 def recall(recalls: dict[str, pd.DataFrame]) -> Axes:

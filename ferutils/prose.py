@@ -8,11 +8,22 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
-from ferutils import comparison_tables, metrics, provenance, reading_tables, run_tables, tables
+from ferutils import (
+    comparison_tables,
+    crossvalidation,
+    metrics,
+    provenance,
+    reading_tables,
+    run_tables,
+    selection,
+    tables,
+)
+from ferutils.crossvalidation import Cell
 from ferutils.data import Dataset
 from ferutils.examination import Examination
 from ferutils.paper import RULE, Paper, Verdict
 from ferutils.records import Record
+from ferutils.selection import Selection
 from ferutils.study import Study
 from ferutils.verdicts import Finding
 
@@ -52,6 +63,94 @@ def _special(record: Record) -> list[str]:
     if run.code.clean is False:
         words.append("Made from a working tree with uncommitted changes.")
     return words
+
+
+def cross_validation_notice(*every: Selection) -> Markdown | None:
+    """What a reader must know before the choices of cross-validations: open, reduced, older code.
+
+    None where there is nothing of the kind.
+    """
+    return _warning([sentence for chosen in every for sentence in _special_selection(chosen)])
+
+
+def _special_selection(chosen: Selection) -> list[str]:
+    """What is special about the cross-validation of a network, in sentences."""
+    of, found = f"of the {chosen.model} network", chosen.found
+    command = f"`{crossvalidation.COMMAND} MODEL={chosen.model}`"
+    if found is None:
+        return [f"The cross-validation {of} is **not yet run**: {command}."]
+    words = []
+    if not found.finished:
+        done = f"{len(found.trainings):,} of {len(found.settings.plan(chosen.model)):,}"
+        words.append(
+            f"The cross-validation {of} is **not finished**: {done} trainings. It goes on with "
+            f"{command}."
+        )
+    if found.reduced:
+        images = sum(sum(fold.counts) for fold in found.folds)
+        words.append(
+            f"**Reduced cross-validation** {of}: {images:,} training images and "
+            f"{found.settings.epochs} epochs, smaller than the paper's. It is not a test of the "
+            "paper's values."
+        )
+    if not found.is_current:
+        words.append(f"The cross-validation {of} was made by an **older version of the code**.")
+    if found.code.clean is False:
+        words.append(
+            f"The cross-validation {of} was made from a working tree with uncommitted changes."
+        )
+    return words
+
+
+def selected(chosen: Selection) -> Markdown:
+    """What the cross-validation of a network chooses, and how much that decides."""
+    if not chosen.finished:
+        return Markdown("Open: there is no choice before every cell has been trained in each fold.")
+    emotion, always = chosen.always
+    best = chosen.cells.loc[chosen.best, "accuracy"]
+    sentences = [
+        f"The best cell is {_values(chosen.best)}: {tables.percent(best)} of the images outside, "
+        f"where always “{emotion}” gets {tables.percent(always)} right.",
+        f"The one-standard-error choice is {_values(chosen.one_standard_error)}.",
+        _of_the_paper(chosen),
+    ]
+    if chosen.of_one_answer:
+        sentences.append(
+            f"{chosen.of_one_answer:,} of the {len(chosen.found.trainings):,} networks gave all "
+            "images outside the same answer: they had not begun to tell faces apart."
+        )
+    return Markdown("\n\n".join([" ".join(sentences), _decides(chosen)]))
+
+
+def _values(cell: Cell) -> str:
+    return f"learning rate {cell.rate} with {cell.hidden_neurons:,} hidden neurons"
+
+
+def _of_the_paper(chosen: Selection) -> str:
+    """The paper's cell beside the best."""
+    if chosen.paper == chosen.best:
+        return "The paper's cell is the best."
+    value, low, high = map(tables.points, chosen.difference)
+    within = "within" if chosen.within(chosen.paper) else "not within"
+    return (
+        f"The paper's cell, {_values(chosen.paper)}, is {within} one standard error of the best: "
+        f"over the same folds it differs from it by {value} percentage points ({low} to {high})."
+    )
+
+
+def _decides(chosen: Selection) -> str:
+    """Whether the heat map decides anything, and by what."""
+    found = f"Friedman's test of no difference between the cells: p = {chosen.p_value:.2g}."
+    if chosen.tells_apart:
+        return found
+    reasons = []
+    if chosen.p_value >= metrics.SIGNIFICANCE:
+        reasons.append("its cells differ by no more than folds do by chance")
+    if not chosen.above_chance:
+        reasons.append(
+            f"its best cell is not more than one standard error above always “{chosen.always[0]}”"
+        )
+    return f"**This heat map decides nothing**: {listed(reasons)}. {found}"
 
 
 def faces_notice(dataset: Dataset) -> Markdown | None:
@@ -238,6 +337,11 @@ def rule(paper: Paper) -> Markdown:
         for unit, value in paper.tolerances.items()
     )
     return Markdown(f"{RULE}\n\nTolerances: {tolerances}; none for anything else.")
+
+
+def selection_rule() -> Markdown:
+    """The rule of the verdicts on what a cross-validation chooses."""
+    return Markdown(selection.RULE)
 
 
 def contradictions(paper: Paper) -> Markdown:

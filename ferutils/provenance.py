@@ -22,7 +22,7 @@ from ferutils.records import Run
 SHAPING = ("data", "models", "training")
 # Writes a tree as Python 3.11 does: 3.13 leaves out empty lists unless it is told not to.
 AS_IN_3_11 = {"show_empty": True} if sys.version_info >= (3, 13) else {}
-WITHOUT_RECORDS = (":!book/runs", ":!book/backends")  # of git
+RECORDS = ("book/runs", "book/backends", "book/crossvalidation")
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "papermill")
 
 
@@ -81,11 +81,11 @@ def _names(node: ast.stmt) -> set[str]:
 def commit() -> tuple[str | None, bool | None]:
     """The commit of the repository and whether the working tree is clean; None without git.
 
-    Records are left out, because a run must not call the next one's tree changed.
+    Records are left out, because a training must not call the next one's tree changed.
     """
     try:
         head = _git("rev-parse", "HEAD")
-        return head, not _git("status", "--porcelain", "--", ".", *WITHOUT_RECORDS)
+        return head, not _git("status", "--porcelain", "--", ".", *(f":!{one}" for one in RECORDS))
     except (OSError, subprocess.CalledProcessError):
         return None, None
 

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
@@ -68,6 +69,8 @@ def quantity(value: float, unit: str) -> str:
         return percent(value)
     if unit == "nats":
         return f"{value:.3f}"
+    if unit == "learning rate":
+        return np.format_float_positional(value, trim="-")
     return f"{value:,.0f}" if value == round(value) else f"{value:g}"
 
 
@@ -272,6 +275,8 @@ def runs(finding: Finding) -> str:
     """How many runs a claim was measured in; of a result, with a link to each by its seed."""
     if not finding.measured:
         return "–"
+    if finding.selected:
+        return "[cross-validation](crossvalidation.ipynb)"
     if verdicts.kind_of(finding.claim) != "results":
         return str(len(finding.measured))
     by_network: dict[str, dict[int, str]] = {}
@@ -287,6 +292,7 @@ RESULTS_ELSEWHERE = {
     "table_3_with_augmentation": "readings-augmented",
     "more_epochs_more_accurate": "readings-longer",
     "test_accuracy": "comparison-held-out",
+    "settings_most_accurate": "crossvalidation-deep",
 }
 
 
@@ -299,6 +305,7 @@ def shown_in(finding: Finding) -> str:
         names = ["dataset-splits" if claim.kind == "number" else "dataset-classes"]
     elif kind == "settings":
         names = [f"{subject}-hyperparameters"]
+        names += [f"crossvalidation-{subject}"] if verdicts.is_selected(claim) else []
     elif kind == "results":
         names = [RESULTS_ELSEWHERE.get(measure, f"{subject}-curves")]
     elif claim.kind == "statement" and not finding.records:  # seen in the networks as built

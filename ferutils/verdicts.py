@@ -1,6 +1,7 @@
 """Claims of the paper beside what our records measured.
 
-Reads the paper's claims, run records and the inspection of the networks; writes nothing.
+Reads the paper's claims, run records, the inspection of the networks and their cross-validation;
+writes nothing.
 `ferutils.paper` holds the rule.
 """
 
@@ -8,14 +9,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ferutils import inspection, metrics
+from ferutils import crossvalidation, inspection, metrics, selection
+from ferutils.crossvalidation import Cell
 from ferutils.data import EMOTIONS, IMAGE_SIZE, SPLITS
 from ferutils.paper import NumberClaim, Paper, StatementClaim, Verdict, statement_verdict, verdict
 from ferutils.recipes import PAPER, Recipe
 from ferutils.records import Record
 from ferutils.study import Group, Study
 
-# What a run is given, not what it measures: no record can confirm it.
+# What a run is given, not what it measures: no run's record can confirm it.
 SETTINGS = ("learning_rate", "hidden_neurons", "epochs")
 SCORES = (
     "training_loss",
@@ -24,6 +26,8 @@ SCORES = (
     "validation_accuracy",
     "test_accuracy",
 )
+# What a cross-validation chooses, and a statement on its choice.
+SELECTED = (*Cell._fields, "settings_most_accurate")
 # Statements about the networks themselves, which need no training.
 OF_THE_NETWORK = (
     "optimizer_is_adam",
@@ -51,6 +55,7 @@ class Finding:
     measured: list[float] | list[bool]  # one value or outcome per run
     verdict: Verdict
     records: list[Record] = field(default_factory=list)  # the runs that it was measured in
+    selected: bool = False  # whether it was a cross-validation that measured it, and no run
 
 
 def score(record: Record, measure: str) -> float:
@@ -80,6 +85,8 @@ def findings(paper: Paper, study: Study) -> list[Finding]:
 
 def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Finding:
     """One claim with measurements and verdict."""
+    if is_selected(claim):
+        return _selected(claim)
     if claim.kind == "number":
         measured, records = measurements(study, claim.quantity)
     else:
@@ -93,6 +100,27 @@ def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Fin
     else:
         found = statement_verdict(measured, reduced)
     return Finding(claim, measured, found, records)
+
+
+def is_selected(claim: NumberClaim | StatementClaim) -> bool:
+    """Whether a claim is about what a cross-validation chooses."""
+    subject, measure = claim.quantity.split(".")
+    return subject in crossvalidation.MODELS and measure in SELECTED
+
+
+def _selected(claim: NumberClaim | StatementClaim) -> Finding:
+    """A claim beside the best choice of the cross-validation; a statement fold by fold."""
+    subject, measure = claim.quantity.split(".")
+    chosen = selection.read(subject)
+    if not chosen.finished:
+        return Finding(claim, [], Verdict.NOT_TESTED)
+    if claim.kind == "statement":
+        outcomes = chosen.most_accurate_by_fold
+        found = statement_verdict(outcomes, chosen.found.reduced)
+        return Finding(claim, outcomes, found, selected=True)
+    cell = chosen.paper._replace(**{measure: claim.value})
+    best = float(getattr(chosen.best, measure))
+    return Finding(claim, [best], selection.verdict(chosen, cell), selected=True)
 
 
 # What claims are about, in the order of the report's interest.
@@ -358,7 +386,7 @@ def _more(kind: str, one: str, other: str) -> Check:
     return check
 
 
-# A statement whose check is not here is not tested.
+# A statement whose check is not here, and that is not of SELECTED, is not tested.
 CHECKS: dict[str, Check] = {
     "dataset.labels_from_zero_to_six": _seven_labels,
     "dataset.emotions_as_in_introduction": _emotions(

@@ -6,7 +6,7 @@ from docutils.core import publish_doctree
 from helpers import fabricated
 from myst_parser.docutils_ import Parser
 
-from ferutils import data, paper, recipes, records
+from ferutils import crossvalidation, data, paper, recipes, records, selection
 from ferutils.study import Entry, Group, Study
 
 PAPER = paper.load()
@@ -104,3 +104,45 @@ def cells(table):
     """The texts of a parsed table, row by row, head first."""
     rows = table.findall(nodes.row)
     return [[entry.astext() for entry in row.findall(nodes.entry)] for row in rows]
+
+
+# Of each fold of a cross-validation: always “happy” is right in four of ten.
+OUTSIDE = crossvalidation.Fold(counts=[10, 10, 10, 40, 10, 10, 10], photographs=99)
+
+
+def selected(accuracies, model="shallow", trainings=None, **changed):
+    """A cross-validation that nobody trained, with what follows from it.
+
+    Args:
+        accuracies: of each cell, (learning rate, hidden neurons), one per fold.
+        model: its name.
+        trainings: how many of them have been done; all without it.
+        changed: of its settings; as the paper trained without it.
+    """
+    rates, neurons = (sorted(set(values)) for values in zip(*accuracies, strict=True))
+    folds = len(next(iter(accuracies.values())))
+    size = {"folds": folds, "epochs": recipes.PAPER[model]["epochs"], "seed": 0} | changed
+    settings = crossvalidation.Settings(learning_rates=rates, hidden_neurons=neurons, **size)
+    done = [
+        crossvalidation.Training(
+            **cell._asdict(),
+            fold=fold,
+            **dict.fromkeys(crossvalidation.CURVES, [0.5] * settings.epochs)
+            | {"validation_accuracy": [0.5] * (settings.epochs - 1) + [accuracies[cell][fold]]},
+            answers=[99, 1, 0, 0, 0, 0, 0],
+            seconds=30,
+        )
+        for cell, fold in settings.plan(model)[:trainings]
+    ]
+    run = fabricated(recipes.make(model=model), PUBLISHED)[0]
+    found = crossvalidation.CrossValidation(
+        model=model,
+        settings=settings,
+        fingerprint=PUBLISHED.fingerprints["Training"],
+        environment=run.environment,
+        code=run.code,
+        started=run.started,
+        folds=[OUTSIDE] * folds,
+        trainings=done,
+    )
+    return selection.Selection(model, settings, found)

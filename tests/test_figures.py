@@ -20,7 +20,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 from PIL import Image
-from synthetic import PAPER, PUBLISHED, answers, layers, record, study
+from synthetic import PAPER, PUBLISHED, answers, layers, record, selected, study
 
 from ferutils import figures, metrics, paths, tables
 from ferutils.data import EMOTIONS, SPLITS
@@ -28,6 +28,12 @@ from ferutils.data import EMOTIONS, SPLITS
 SVG = "{http://www.w3.org/2000/svg}"
 SHALLOW = record("shallow")
 ANSWERS = SHALLOW.predictions
+ACCURACIES = {
+    (rate, count): [0.5 - 10 * rate, 0.5 - count / 1e4]
+    for rate in (1e-5, 1e-4, 1e-3, 1e-2)
+    for count in (256, 512, 1024, 2048)
+}
+SELECTED = selected(ACCURACIES)
 
 
 @pytest.fixture(autouse=True)
@@ -439,6 +445,75 @@ def test_means_can_be_drawn_without_any_run():
     assert ax.get_xlim() == (0, 1)
 
 
+# ---- cross-validation ---------------------------------------------------------------------------
+
+
+def place_of(cell):
+    """The column and row of a cell on the heat map."""
+    grid = SELECTED.cells.unstack("hidden_neurons")
+    return grid["accuracy"].columns.get_loc(cell[1]), grid.index.get_loc(cell[0])
+
+
+def marked(ax):
+    """The cells with a mark, by marker; outlines are rectangles."""
+    found = {line.get_marker(): tuple(int(one[0]) for one in line.get_data()) for line in ax.lines}
+    (outline,) = ax.patches or [None]
+    return found | ({"outline": tuple(map(int, outline.get_xy()))} if outline else {})
+
+
+def test_cross_validation_has_mean_and_deviation_in_each_cell():
+    ax = figures.cross_validation(SELECTED)
+    shown = {(text.xy, text.get_text()) for text in ax.texts}
+    for cell, values in ACCURACIES.items():
+        column, row = place_of(cell)
+        middle = (column + 0.5, row + 0.5)
+        assert (middle, f"{100 * np.mean(values):.1f}\u00a0%") in shown
+        assert (middle, f"± {100 * np.std(values, ddof=1):.1f}") in shown
+    assert texts(ax.get_yticklabels()) == ["0.00001", "0.0001", "0.001", "0.01"]
+    assert texts(ax.get_xticklabels()) == ["256", "512", "1,024", "2,048"]
+
+
+def test_cross_validation_marks_the_three_choices_by_shape():
+    ax = figures.cross_validation(SELECTED)
+    assert marked(ax) == {
+        "outline": place_of(SELECTED.paper),
+        "*": place_of(SELECTED.best),
+        "D": place_of(SELECTED.one_standard_error),
+    }
+    assert legend_of(ax) == ["the paper", "best", "one standard error"]
+
+
+def test_cross_validation_that_is_open_says_so_in_each_cell():
+    for trainings, left in ((0, 16), (4, 14)):
+        ax = figures.cross_validation(selected(ACCURACIES, trainings=trainings))
+        assert texts(ax.texts).count("open") == left
+        assert list(marked(ax)) == ["outline"]
+
+
+def test_cross_validation_of_equal_cells_is_drawn():
+    ax = figures.cross_validation(selected({cell: [0.25, 0.25] for cell in ACCURACIES}))
+    assert texts(ax.texts).count("25.0\u00a0%") == 16
+
+
+def test_cross_validation_is_written_in_letters_that_stand_out_from_their_field():
+    ax = figures.cross_validation(SELECTED)
+    ax.get_figure().canvas.draw()
+    fields = ax.collections[0].get_facecolors()[:, :3]
+    for text in ax.texts:
+        column, row = (int(place) for place in text.xy)
+        assert contrast(text.get_color(), fields[row * 4 + column]) >= 4.5
+
+
+def test_cross_validation_keeps_its_numbers():
+    frame = csv_of(figures.cross_validation(SELECTED)).set_index(
+        ["learning_rate", "hidden_neurons"]
+    )
+    for cell, values in ACCURACIES.items():
+        assert frame.loc[cell, "accuracy_share"] == np.mean(values)
+        assert frame.loc[cell, "accuracy_deviation_share"] == np.std(values, ddof=1)
+    assert (frame["chosen_by"] == "the paper").sum() == 1
+
+
 # ---- the style ----------------------------------------------------------------------------------
 
 
@@ -449,6 +524,7 @@ DRAWINGS = {
     ),
     "two runs": lambda: figures.two_runs(["shallow, seed 0", "improved, seed 0"], [SHALLOW] * 2),
     "confusion": lambda: figures.confusion(metrics.confusion(ANSWERS["PublicTest"])),
+    "cross validation": lambda: figures.cross_validation(SELECTED),
     "recall": lambda: figures.recall({one: metrics.recall(ANSWERS[one]) for one in ANSWERS}),
     "reliability": lambda: figures.reliability(
         {one: metrics.calibration(ANSWERS["PublicTest"]) for one in ("shallow", "improved", "deep")}
@@ -538,7 +614,7 @@ def test_the_letters_of_a_figure_stand_out_on_light_and_on_dark_pages(draw, page
     on_heat = {figures.ON_PALE, figures.ON_STRONG}
     on_heat = {one.lower() for one in on_heat | {figures.DARK[one] for one in on_heat}}
     colours = [colour for _, colour in letters_of(svg)]
-    if draw is not DRAWINGS["confusion"]:  # whose fields have a test of their own
+    if draw not in (DRAWINGS["confusion"], DRAWINGS["cross validation"]):  # tested field by field
         on_heat = set()
     assert colours
     assert all(contrast(colour, page) >= 4.5 for colour in colours if colour not in on_heat)

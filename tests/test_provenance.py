@@ -186,11 +186,18 @@ def test_a_changed_tree_is_not_clean(repository, name):
     assert provenance.commit()[1] is False
 
 
-@pytest.mark.parametrize("place", ["runs", "backends/jax"])
-def test_a_new_record_does_not_make_the_tree_unclean(repository, place):
-    folder = repository / "book" / place / "shallow-0123456789ab"
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text("{}")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "runs/shallow-0123456789ab/run.json",
+        "backends/jax/shallow-0123456789ab/run.json",
+        "crossvalidation/deep.json",
+    ],
+)
+def test_a_new_record_does_not_make_the_tree_unclean(repository, name):
+    file = repository / "book" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
     assert provenance.commit()[1] is True
 
 

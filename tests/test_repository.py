@@ -74,6 +74,8 @@ def test_pages_that_read_records_import_no_keras():
         "figures",
         "tables",
         "prose",
+        "selection",
+        "selection_tables",
         "metrics",
         "paper",
     ):
