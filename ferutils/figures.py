@@ -20,6 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -282,6 +283,13 @@ def confusion(counts: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 # How a chosen cell of a heat map is marked, by shape, so that no colour is needed.
+# Ink between two lines of page stands out from every field, on light and on dark pages.
+OUTLINE = {
+    "fc": "none",
+    "ec": INK,
+    "lw": 2.5,
+    "path_effects": [withStroke(linewidth=6, foreground=PAGE)],
+}
 MARKS = {"best": ("*", 15, (0.86, 0.82)), "one standard error": ("D", 8, (0.12, 0.82))}
 
 
@@ -313,7 +321,7 @@ def cross_validation(chosen: Selection) -> Axes:
     ax.set_xticklabels([f"{count:,}" for count in means.columns])
     ax.set_yticklabels([Cell(rate, 0).rate for rate in means.index], rotation=0)
     ax.tick_params(length=0)
-    handles = [plt.Rectangle((0, 0), 1, 1, fc="none", ec=ROSE, lw=3)]
+    handles = [plt.Rectangle((0, 0), 1, 1, **OUTLINE)]
     handles += [Line2D([], [], marker=mark, ms=size, ls="", mfc=PAGE, mec=INK)
                 for mark, size, _ in MARKS.values()]  # fmt: skip
     _legend_below(figure, handles, ["the paper", *MARKS], 3)
@@ -342,7 +350,7 @@ def _mark(ax: Axes, name: str, place: tuple[int, int]) -> None:
         ax.plot(place[0] + right, place[1] + 1 - up, mark, ms=size, mfc=PAGE, mec=INK)
     else:
         inner = (place[0] + 0.025, place[1] + 0.025)
-        ax.add_patch(plt.Rectangle(inner, 0.95, 0.95, fc="none", ec=ROSE, lw=3))
+        ax.add_patch(plt.Rectangle(inner, 0.95, 0.95, **OUTLINE))
 
 
 def _cells(chosen: Selection) -> pd.DataFrame:

@@ -22,7 +22,7 @@ RULE = (
     "the most accurate one. Cells are *within one standard error* of it where their accuracy is at "
     "least its accuracy less the standard error of this mean; the *one-standard-error choice* is "
     "the one with the fewest hidden neurons among them, and of several the most accurate "
-    "{cite}`hastie2009`. The paper's values for a network are reproduced where their cell is "
+    "{cite}`hastie2009`.\n\nThe paper's values for a network are reproduced where their cell is "
     "within one standard error of the best, and not reproduced where it is not. They are undecided "
     "where the cross-validation does not tell the cells apart: where Friedman's test over the "
     f"folds {{cite}}`friedman1937` has a p-value of {100 * SIGNIFICANCE:.0f} % or more, or the "

@@ -253,7 +253,7 @@ def test_networks_of_one_answer_are_told():
     assert "1 of the 27 networks" in told
 
 
-def test_the_rule_is_one_paragraph_with_all_verdicts():
+def test_the_rule_names_all_verdicts():
     text = prose.selection_rule().data
     for word in Verdict:
         assert word in text
