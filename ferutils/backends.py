@@ -39,13 +39,13 @@ class Agreement(StrEnum):
 
 RULE = """\
 Two backends are *within seed noise* of each other where the 95 % interval of the difference between
-their mean validation accuracies holds nought, and *beyond seed noise* where it does not. The
+their mean validation accuracies contains zero, and *beyond seed noise* where it does not. The
 intervals are Tukey's {cite}`tukey1949`: they judge the difference by how much the seeds of one
 backend differ among themselves, and hold for all pairs at once. A backend needs two runs, else it
 is *not tested*. All backends together are *beyond seed noise* where one pair is, else *not tested*
 where one backend is, else *within seed noise*.
 
-An interval that holds nought does not show that two backends are the same. Half its width is the
+An interval that contains zero does not show that two backends are the same. Half its width is the
 smallest difference that these seeds would have shown."""
 
 
