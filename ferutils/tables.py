@@ -339,7 +339,7 @@ def verdict_class(verdict: Verdict) -> str:
 
 
 def by_kind(paper: Paper, found: Sequence[Finding]) -> pd.DataFrame:
-    """How many claims have which verdict: Table 3 by network, all others by kind; noughts empty."""
+    """How many claims have which verdict: Table 3 by network, all others by kind; zeros empty."""
     counts = Counter((_subject(paper, finding.claim), finding.verdict) for finding in found)
     subjects = dict.fromkeys(_subject(paper, claim) for claim in table_3_claims(paper))
     subjects |= dict.fromkeys(_subject(paper, claim) for claim in _in_order_of_kinds(paper))
