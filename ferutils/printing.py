@@ -18,6 +18,8 @@ from ferutils import paths
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TOGETHER = ".printed.html"  # for as long as the printing takes
+# Milliseconds: a machine that trains beside leaves a browser little time.
+PATIENCE = 300_000
 SETTINGS = {
     "format": "A4",
     "margin": {"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
@@ -104,8 +106,11 @@ def _printed(file: Path) -> bytes:
 
     with sync_playwright() as playwright:
         # --no-sandbox: what is opened is our own, and containers have no user to sandbox with.
-        chromium = playwright.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(
+            executable_path=browser(), args=["--no-sandbox"], timeout=PATIENCE
+        )
         page = chromium.new_page(color_scheme="light", offline=True)
+        page.set_default_timeout(PATIENCE)
         page.goto(file.resolve().as_uri(), wait_until="load")
         return page.pdf(**SETTINGS)
 
