@@ -8,6 +8,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -38,7 +39,13 @@ HISTORY_COLUMNS = (
 )
 Accuracy = Annotated[float, Field(ge=0, le=1)]
 # Words of a record come to stand on pages: one from elsewhere can bring no markup and no link.
-Words = Annotated[str, Field(pattern=r"^[^<>`|{}\[\]\\\x00-\x1f\x7f]*$")]
+_NOT_IN_WORDS = r"<>`|{}\[\]\\\x00-\x1f\x7f"
+Words = Annotated[str, Field(pattern=rf"^[^{_NOT_IN_WORDS}]*$")]
+
+
+def words(text: str) -> str:
+    """A text of the machine, such as a device's name, as a record can hold it: Words."""
+    return " ".join(re.sub(rf"[{_NOT_IN_WORDS}]", " ", text).split())
 
 
 class _Part(BaseModel):

@@ -195,9 +195,9 @@ def current_environment() -> records.Environment:
     from ferutils import training
 
     return records.Environment(
-        device=training.device() or provenance.processor(),
+        device=records.words(training.device() or provenance.processor()),
         backend=keras.backend.backend(),
-        system=provenance.system(),
+        system=records.words(provenance.system()),
         versions=provenance.versions(),
     )
 

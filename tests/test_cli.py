@@ -21,7 +21,8 @@ from synthetic import DRAWN, OTHER_COPY, PUBLISHED, answers, made
 
 from ferutils import cli, data, metrics, paths, predicting, records
 
-EVIL = "\x1b[31m\u202eprocessor\r\n\x07é"
+EVIL = "\x1b[31m\u202eprocessor\r\n\x07é"  # a record that holds this is refused
+HIDDEN = "\u202eprocessor\x9b31mé"  # a record may hold this, but no terminal may obey it
 LONG_AGO = 10_000  # seconds
 
 
@@ -120,20 +121,40 @@ def harmless(result):
     return all(one.isprintable() or one == "\n" for one in result.stdout + result.stderr)
 
 
-@pytest.mark.parametrize("command", ["runs", "show", "show --json", "diff", "export"])
-def test_text_of_a_record_cannot_control_the_terminal(places, command):
+READERS = pytest.mark.parametrize("command", ["runs", "show", "show --json", "diff", "export"])
+
+
+def put_with_words(folder, words):
+    """The id of a record whose free texts are these words, and of a record in a folder so named."""
     run, history, predictions = made(note=DRAWN)
-    environment = records.Environment(
-        device=EVIL, backend=EVIL, system=EVIL, versions={"keras" + EVIL: EVIL}
+    environment = run.environment.model_construct(
+        device=words, backend=words, system=words, versions={"keras" + words: words}
     )
-    note = run.dataset.model_copy(update={"differences": [EVIL]})
+    note = run.dataset.model_copy(update={"differences": [words]})
     changed = run.model_copy(update={"environment": environment, "dataset": note})
-    name = records.write(changed, history, predictions, places / "new").name
-    (places / "new" / "\x1b[31m").mkdir()
-    (places / "new" / "\x1b[31m" / "run.json").touch()
+    (folder / "\x1b[31m").mkdir(parents=True)
+    (folder / "\x1b[31m" / "run.json").touch()
+    return records.write(changed, history, predictions, folder).name
+
+
+def read_by(command, name):
     first, *options = command.split()
-    result = ferutils(first, *options, *[name] * {"show": 1, "diff": 2}.get(first, 0))
+    return ferutils(first, *options, *[name] * {"show": 1, "diff": 2}.get(first, 0))
+
+
+@READERS
+def test_text_of_a_record_cannot_control_the_terminal(places, command):
+    name = put_with_words(places / "new", HIDDEN)
+    result = read_by(command, name)
     assert name in result.stdout
+    assert harmless(result)
+
+
+@READERS
+def test_a_record_with_control_characters_is_refused(places, command):
+    name = put_with_words(places / "new", EVIL)
+    result = read_by(command, name)
+    assert "pattern" in result.stdout + result.stderr
     assert harmless(result)
 
 

@@ -375,6 +375,13 @@ def test_a_record_brings_no_markup_into_a_page(folder, put, text):
         records.read(folder)
 
 
+@pytest.mark.parametrize("text", [*MARKUP, "Card [rev a1]\t(2)"])
+def test_a_name_of_the_machine_becomes_words_that_a_record_holds(text):
+    words = records.words(text)
+    assert records.Layer.model_validate(LAYER | {"name": words}).name == words
+    assert records.words("Card [rev a1]\t(2)") == "Card rev a1 (2)"
+
+
 # Finding
 
 
