@@ -6,6 +6,7 @@ Reads what it is given; writes nothing. Frames hold text ready to print.
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,19 @@ SIGNS = {
 }
 
 
-def numbered(frame: pd.DataFrame, name: str, caption: str) -> Markdown:
+class Numbered(Markdown):
+    """A table of a page: MyST for the book, HTML for those who run the notebook themselves."""
+
+    def __init__(self, myst: str, html: str) -> None:
+        """Take the same table in both languages."""
+        super().__init__(myst)
+        self._html = html
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+
+def numbered(frame: pd.DataFrame, name: str, caption: str) -> Numbered:
     """A frame as a numbered table that other pages can refer to.
 
     Args:
@@ -39,7 +52,9 @@ def numbered(frame: pd.DataFrame, name: str, caption: str) -> Markdown:
         caption: one sentence or two.
     """
     lines = [f"```{{table}} {caption}", f":name: {name}", "", *pipes(frame), "```"]
-    return Markdown("\n".join(lines))
+    with pd.option_context("display.max_colwidth", None):  # no cell is cut off
+        html = f"<p>{escape(caption)}</p>{frame.to_html(index=False)}"
+    return Numbered("\n".join(lines), html)
 
 
 def pipes(frame: pd.DataFrame) -> list[str]:

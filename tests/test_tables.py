@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from docutils import nodes
+from IPython.core.formatters import DisplayFormatter
 from synthetic import DRAWN, PAPER, answers, cells, layers, parsed, record, study
 
 from ferutils import (
@@ -67,6 +68,15 @@ def test_a_numbered_table_has_name_caption_head_and_rows():
 
 
 HARD_TEXTS = ["a | b", "`x`", "`x | y`", "`open", "``| `", "|", "a || b", "*half", "{table}", "```"]
+
+
+def test_who_runs_a_notebook_sees_a_table_and_no_directive():
+    reading = "a reading of more than fifty letters, to the end!"
+    frame = pd.DataFrame({"Cause": ["<script>", reading]})
+    shown, _ = DisplayFormatter().format(tables.numbered(frame, "some-name", "One & two"))
+    assert shown["text/markdown"].startswith("```{table} One & two")
+    assert "&lt;script&gt;" in shown["text/html"] and reading in shown["text/html"]
+    assert "One &amp; two" in shown["text/html"] and "{table}" not in shown["text/html"]
 
 
 @pytest.mark.parametrize("text", HARD_TEXTS)
