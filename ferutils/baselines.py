@@ -211,12 +211,10 @@ def human(path: Path = FOLDER / "human.yml") -> Human:
 
 def main() -> None:
     """Fit the linear classifier to the published FER-2013 and record its answers."""
-    source = os.environ.get("FER2013")
-    if not source:
-        sys.exit("Expected the path of FER-2013. Received: none. Run make baselines FER2013=PATH.")
-    dataset = data.load(source, paths.cache() / "datasets")
-    if dataset.differences:
-        sys.exit("Only the published FER-2013 is a baseline of the report. Nothing was written.")
+    try:
+        dataset = data.load_published(os.environ.get("FER2013"), paths.cache() / "datasets")
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
     print(
         "Fitting a linear classifier to all pixels of Training (about ten minutes) ...", flush=True
     )

@@ -383,14 +383,13 @@ def origin(model: str, dataset: Dataset) -> Origin:
 
 def main() -> None:
     """Cross-validate the models that are named, or both, on the published FER-2013."""
-    wanted, source = sys.argv[1:] or MODELS, os.environ.get("FER2013")
+    wanted = sys.argv[1:] or MODELS
     if not set(wanted) <= set(MODELS):
         sys.exit(f"Expected {' or '.join(MODELS)}. Received: {' '.join(wanted)}. Correct the name.")
-    if not source:
-        sys.exit(f"Expected the path of FER-2013. Received: none. Run {COMMAND}.")
-    dataset = data.load(source, paths.cache() / "datasets")
-    if dataset.differences:
-        sys.exit("Only the published FER-2013 is cross-validated. Nothing was written.")
+    try:
+        dataset = data.load_published(os.environ.get("FER2013"), paths.cache() / "datasets")
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
     for model in wanted:
         try:
             cross_validate(origin(model, dataset), dataset.splits["Training"], _say)

@@ -474,12 +474,10 @@ def _sums(images, side):
 
 def main() -> None:
     """Examine the published FER-2013 and record what was found."""
-    source = os.environ.get("FER2013")
-    if not source:
-        sys.exit("Expected the path of FER-2013. Received: none. Run make examine FER2013=PATH.")
-    dataset = data.load(source, paths.cache() / "datasets")
-    if dataset.differences:
-        sys.exit("Only the published FER-2013 is examined for the report. Nothing was written.")
+    try:
+        dataset = data.load_published(os.environ.get("FER2013"), paths.cache() / "datasets")
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
     write(examine(dataset))
 
 

@@ -15,6 +15,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from helpers import EXPLAINED
 from PIL import Image
 
 from ferutils import data
@@ -232,6 +233,17 @@ def test_a_copy_that_differs_is_warned_of_once(tiny_csv, cache):
             data.load(tiny_csv, cache)
         assert len(caught) == 1
         assert caught[0].filename == __file__
+
+
+def test_another_copy_is_not_taken_for_the_published_dataset(tiny_csv, cache, recwarn):
+    with pytest.raises(ValueError, match=r"(?s)^Expected the published.*21 images instead of"):
+        data.load_published(str(tiny_csv), cache)
+    assert not recwarn.list
+    with pytest.raises(FileNotFoundError, match=EXPLAINED):
+        data.load_published(str(cache / "nowhere"), cache)
+    for nothing in (None, ""):
+        with pytest.raises(ValueError, match=EXPLAINED):
+            data.load_published(nothing, cache)
 
 
 @pytest.mark.parametrize(
@@ -721,6 +733,12 @@ def test_real_dataset_is_the_published_one(real):
         assert dataset.counts()[split] == published["counts"]
         assert dataset.fingerprints[split] == published["fingerprint"]
     assert dataset.differences == ()
+
+
+@pytest.mark.dataset
+def test_real_dataset_is_taken_for_the_published_one(fer2013_path, tmp_path):
+    dataset = data.load_published(str(fer2013_path), tmp_path)
+    assert dataset.fingerprints == data.published_fingerprints()
 
 
 @pytest.mark.dataset
