@@ -497,6 +497,8 @@ def _compared(first: "Record", second: "Record", split: str) -> dict[str, Any]:
 
 def _print_difference(content: dict[str, Any]) -> None:
     """Print what `diff` has gathered of two runs."""
+    from ferutils import metrics
+
     click.echo("Parameters that differ")
     rows = [(name, *map(_value, values)) for name, values in content["recipe"].items()]
     _print_table([("", *content["runs"]), *(rows or [("none", "", "")])], indent="  ")
@@ -508,7 +510,7 @@ def _print_difference(content: dict[str, Any]) -> None:
             f"  {found['changed_verdict']} images changed verdict: "
             f"{found['first_alone_right']} only the first has right, "
             f"{found['second_alone_right']} only the second; "
-            f"McNemar's p {_p_value(found['p_value'])}"
+            f"McNemar's p {metrics.printed_p_value(found['p_value'])}"
         )
 
 
@@ -520,10 +522,6 @@ def _score_rows(names: Sequence[str], found: dict[str, Any]) -> list[tuple[str, 
     for head, name in (("loss", "loss"), ("macro-F1", "macro_f1")):
         rows.append((head, *(f"{one[name]:.3f}" for one in found["scores"]), ""))
     return rows
-
-
-def _p_value(value: float) -> str:
-    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
 
 
 @main.command()

@@ -167,10 +167,14 @@ def paired(found: Study, linear: Linear, split: str) -> pd.DataFrame:
                 "Mean difference (range), points": _mean_and_range(alone["difference"]),
                 f"p < {metrics.SIGNIFICANCE:g}": f"{significant} of {len(alone)}",
                 "Ensembles (95 % interval), points": _ensembles(together),
-                "Their p": f"{together[0]['p_value']:.2g}" if together else "–",
+                "Their p": _p_value(together[0]["p_value"]) if together else "–",
             }
         )
     return pd.DataFrame(rows)
+
+
+def _p_value(value: float) -> str:
+    return metrics.printed_p_value(value).removeprefix("= ")
 
 
 def _mean_and_range(differences: Sequence[Interval]) -> str:
@@ -195,7 +199,7 @@ def seed_by_seed(found: Study, linear: Linear, split: str) -> pd.DataFrame:
                 "Seed": test.seed,
                 "Images only the first gets right": f"{test.first_alone:,}",
                 "Images only the second gets right": f"{test.second_alone:,}",
-                "p (McNemar, Holm)": f"{test.p_value:.2g}",
+                "p (McNemar, Holm)": _p_value(test.p_value),
             }
             for test in comparisons(found, linear, split).itertuples()
         ]

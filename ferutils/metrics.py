@@ -298,3 +298,8 @@ def holm(p_values: list[float]) -> list[float]:
     factors = len(p_values) - np.arange(len(p_values))
     corrected = np.minimum(1, np.maximum.accumulate(np.array(p_values)[order] * factors))
     return corrected[np.argsort(order)].tolist()
+
+
+def printed_p_value(value: float) -> str:
+    """A p-value with the sign before it: "= 0.012" or "< 0.001"."""
+    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"

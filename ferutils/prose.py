@@ -117,7 +117,7 @@ def selected(chosen: Selection) -> Markdown:
     if chosen.of_one_answer:
         sentences.append(
             f"{chosen.of_one_answer:,} of the {len(chosen.found.trainings):,} networks gave all "
-            "images outside the same answer: they had not begun to tell faces apart."
+            "images outside the same answer: they tell no faces apart."
         )
     return Markdown("\n\n".join([" ".join(sentences), _decides(chosen)]))
 
@@ -140,7 +140,8 @@ def _of_the_paper(chosen: Selection) -> str:
 
 def _decides(chosen: Selection) -> str:
     """Whether the heat map decides anything, and by what."""
-    found = f"Friedman's test of no difference between the cells: p = {chosen.p_value:.2g}."
+    printed = metrics.printed_p_value(chosen.p_value)
+    found = f"Friedman's test of no difference between the cells: p {printed}."
     if chosen.tells_apart:
         return found
     reasons = []

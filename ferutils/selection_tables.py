@@ -10,7 +10,6 @@ import pandas as pd
 
 from ferutils import selection
 from ferutils.crossvalidation import Cell
-from ferutils.metrics import Interval
 from ferutils.selection import Selection
 from ferutils.tables import SIGNS, percent, points, quantity
 
@@ -60,7 +59,7 @@ def _answers(one: Selection) -> dict[str, str]:
     if one.finished:
         count = len(one.found.trainings)
         texts |= {
-            "The paper less the best, in points (95 % interval)": _difference(one.difference),
+            "The paper less the best, in points (95 % interval)": _difference(one),
             f"Always “{one.always[0]}”": percent(one.always[1]),
             "Networks with one answer only": f"{one.of_one_answer:,} of {count:,}",
         }
@@ -72,7 +71,10 @@ def _chosen(one: Selection, cell: Cell) -> str:
     return f"{values}: {percent(one.cells.loc[cell, 'accuracy'])}"
 
 
-def _difference(found: Interval) -> str:
+def _difference(one: Selection) -> str:
+    if one.paper == one.best:
+        return "–"
+    found = one.difference
     return f"{points(found.value)} ({points(found.low)} to {points(found.high)})"
 
 

@@ -328,3 +328,8 @@ def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
     assert metrics.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert metrics.holm([0.9, 0.8]) == [1, 1]
     assert metrics.holm([]) == []
+
+
+def test_a_p_value_has_no_digits_that_mean_nothing():
+    found = [metrics.printed_p_value(value) for value in (1, 0.0123, 0.0005, 0.0004, 9.9e-20)]
+    assert found == ["= 1.000", "= 0.012", "= 0.001", "< 0.001", "< 0.001"]
