@@ -171,8 +171,9 @@ rule record:
         "_build/executed/{run}.ipynb",
     params:
         folder=FOLDER,
-        notebook=lambda wildcards: JOBS[wildcards.run]["notebook"],
-        options=lambda wildcards: JOBS[wildcards.run]["options"],
+        # Snakemake asks for every record, also for one that the study does not name.
+        notebook=lambda wildcards: JOBS.get(wildcards.run, {}).get("notebook", ""),
+        options=lambda wildcards: JOBS.get(wildcards.run, {}).get("options", ""),
         # A run that was given a GPU does not train on the processor instead.
         device=lambda wildcards, resources: "FERUTILS_DEVICE=gpu" if resources.gpu else "",
     priority: lambda wildcards: ORDER.get(wildcards.run, 0)
