@@ -13,6 +13,7 @@ import re
 import resource
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from ferutils import paths
@@ -36,9 +37,15 @@ def code_fingerprint(model: str, package: Path = Path(__file__).parent) -> str:
         model: a name in `models.MODELS`.
         package: the folder of the modules.
     """
+    files = [package / f"{module}.py" for module in SHAPING]
+    return _fingerprint(model, tuple(file.read_text(encoding="utf-8") for file in files))
+
+
+@cache  # by what the files hold: a page asks for every run that it shows
+def _fingerprint(model: str, sources: tuple[str, ...]) -> str:
     definitions: dict[str, ast.stmt] = {}
-    for module in SHAPING:
-        definitions |= _definitions((package / f"{module}.py").read_text(encoding="utf-8"))
+    for source in sources:
+        definitions |= _definitions(source)
     definitions.pop("MODELS", None)  # reaches every network; the one that counts is a root
     reached, waiting = set(), ["train", model]
     while waiting:

@@ -106,6 +106,16 @@ def test_a_record_is_never_made_again(checkout):
     assert wanted and not wanted & recorded
 
 
+def test_a_record_that_the_study_does_not_name_is_built_with(checkout):
+    runs = checkout / "book" / "runs"
+    recorded = next(runs.glob("*/run.json")).parent
+    shutil.copytree(recorded, runs / "shallow-0123456789ab")
+    (runs / "shallow-0123456789ab" / "run.json").touch()
+    pages = len(list((checkout / "notebooks").glob("*.ipynb")))
+    assert planned(checkout, "book") == {"page": pages, "html": 1}
+    assert "shallow-0123456789ab" not in snakemake(checkout, "--dry-run", "study")
+
+
 def test_every_open_run_has_a_notebook(checkout):
     printed = snakemake(checkout, "--dry-run", "--printshellcmds", "study")
     notebooks = re.findall(r"--log-output (\S+)", printed)
