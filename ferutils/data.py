@@ -223,7 +223,8 @@ def load_published(path: str | None, cache_folder: str | os.PathLike) -> Dataset
         dataset = load(path, cache_folder)
     if dataset.differences:
         received = " ".join(dataset.differences)
-        raise _error("the published FER-2013", received, "Nothing was written.")
+        remedy = "Download it from Kaggle. Nothing was written."
+        raise _error("the published FER-2013", received, remedy)
     return dataset
 
 

@@ -255,6 +255,8 @@ def test_a_pair_is_summed_up_in_one_row():
     )  # 800 and 700 of 3,589
     assert row["p < 0.05"] == "2 of 2"
     assert row["Ensembles (95 % interval), points"].startswith("−")
+    tests = comparison_tables.comparisons(FOUND, LINEAR, "PrivateTest")
+    assert rows_of(tests, PAIR).loc[comparison_tables.ENSEMBLE, "p_value"] < 1e-6
     assert row["Their p"] == "< 0.001"
 
 
