@@ -123,8 +123,51 @@ def _normalised_convolution(filters: int, kernel: int, number: int) -> list[laye
     """A padded convolution with ReLU and its batch normalisation, numbered as Figure 8 does."""
     return [
         layers.Conv2D(filters, kernel, padding="same", activation="relu", name=f"conv2d_{number}"),
-        layers.BatchNormalization(name=f"batch_normalization_{number + 1}"),
+        BatchNormalization(name=f"batch_normalization_{number + 1}"),
     ]
+
+
+class BatchNormalization(layers.BatchNormalization):
+    """Keras' layer, whose training pass is the backend's own operation where there is one.
+
+    Keras composes that pass of means, products and sums, each of which reads the whole activation
+    again; on a processor that is a third of the deep network's step. The results are the same
+    within rounding, moving averages included.
+    """
+
+    def call(self, inputs, training=None):  # noqa: D102 - as its parent
+        normalise = NORMALISE.get(keras.backend.backend())
+        if not training or normalise is None:
+            return super().call(inputs, training=training)
+        outputs, mean, variance = normalise(inputs, self.gamma, self.beta, self.epsilon)
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+        return outputs
+
+
+def _normalise_tensorflow(inputs, gamma, beta, epsilon):
+    """Normalised inputs (n, h, w, c), and the mean and variance of the batch, each (c,)."""
+    import tensorflow as tf
+
+    outputs, mean, unbiased = tf.compat.v1.nn.fused_batch_norm(
+        inputs, gamma.value, beta.value, epsilon=epsilon, is_training=True
+    )
+    values = tf.cast(tf.size(inputs) / tf.size(mean), unbiased.dtype)
+    return outputs, mean, unbiased * (1 - 1 / values)  # Keras' moving variance is the biased one
+
+
+def _normalise_torch(inputs, gamma, beta, epsilon):
+    """As `_normalise_tensorflow`."""
+    import torch
+
+    outputs, mean, inverse = torch.native_batch_norm(
+        inputs.movedim(-1, 1), gamma.value, beta.value, None, None, True, 0.0, epsilon
+    )
+    return outputs.movedim(1, -1), mean.detach(), inverse.detach() ** -2 - epsilon
+
+
+# JAX has no such operation: its compiler fuses Keras' own.
+NORMALISE = {"tensorflow": _normalise_tensorflow, "torch": _normalise_torch}
 
 
 def shallow_text(recipe: Recipe) -> keras.Sequential:

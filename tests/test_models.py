@@ -204,6 +204,27 @@ def test_every_batch_normalisation_uses_the_batch_in_training_only(built):
         assert np.abs(inference - trained).mean() > 1
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_batch_normalisation_is_that_of_keras_within_rounding(precision):
+    images, target = unit_images(32), np.arange(32)[:, None] / 32
+
+    def trained(normalisation):
+        keras.utils.set_random_seed(0)
+        layers = [keras.layers.Conv2D(4, 3), normalisation, keras.layers.Flatten()]
+        model = keras.Sequential([*layers, keras.layers.Dense(1, dtype="float32")])
+        model.compile(keras.optimizers.SGD(1e-4), "mse")
+        model.fit(images, target, batch_size=16, epochs=3, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    with models._precision(precision):
+        ours, theirs = map(
+            trained, (models.BatchNormalization(), keras.layers.BatchNormalization())
+        )
+    within = 1e-5 if precision == "float32" else 0.02
+    for mine, other in zip(ours, theirs):
+        np.testing.assert_allclose(mine, other, rtol=within, atol=within)
+
+
 # Augmentation
 
 
