@@ -26,7 +26,7 @@ UV = 0.13.9
 BIN = .venv/bin
 READY = .venv/.ready
 # On this machine a GPU is a resource, so that two runs never share one.
-HERE = --cores $(or $(CORES),all) --resources gpu=$(shell $(BIN)/python -m ferutils.devices) --quiet=rules
+HERE = --cores $(or $(CORES),all) --resources gpu=$(shell $(BIN)/python -m ferutils.measuring.devices) --quiet=rules
 SNAKEMAKE = $(BIN)/python -m snakemake $(if $(PROFILE),--profile $(PROFILE),$(HERE)) --rerun-incomplete
 export FER2013 KEEP_GOING
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -56,18 +56,18 @@ study: $(READY)
 	@echo "The records are in book/runs."
 
 kernel: $(READY)
-	@$(BIN)/python -m ferutils.cli kernel
+	@$(BIN)/ferutils kernel
 
 readme: $(READY)
-	@$(BIN)/python -m ferutils.readme
+	@$(BIN)/python -m ferutils.site.readme
 	@echo "The verdicts of README.md are those of the records."
 
 examine: $(READY)
-	@$(BIN)/python -m ferutils.examination
+	@$(BIN)/ferutils measure dataset
 	@echo "What the dataset holds is in book/examination.json."
 
 baselines: $(READY)
-	@$(BIN)/python -m ferutils.baselines
+	@$(BIN)/ferutils measure linear
 	@echo "The linear classifier is in book/baselines."
 
 # A run's id does not tell its backend: each has records, checkpoints and weights of its own.
@@ -84,11 +84,11 @@ backends: $(READY)
 	@echo "The records are in book/backends."
 
 crossvalidate: $(READY)
-	@$(BIN)/python -m ferutils.crossvalidation $(MODEL)
+	@$(BIN)/ferutils measure crossvalidation $(MODEL)
 	@echo "The cross-validation is in book/crossvalidation."
 
 inspect: $(READY)
-	@$(BIN)/python -m ferutils.inspection
+	@$(BIN)/ferutils measure networks
 	@echo "What was seen of the networks is in book/inspection.json."
 
 bench: $(READY)
@@ -100,6 +100,7 @@ bench: $(READY)
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/hadolint profiles/kubernetes/Containerfile
 
 setup: $(READY)

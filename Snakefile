@@ -10,10 +10,14 @@ import sys
 import time
 from pathlib import Path
 
-from ferutils import data, devices, exporting, faces, pages, paths, printing, recipes, study, sweep
+from ferutils import paths
+from ferutils.dataset import faces, fer2013
+from ferutils.measuring import devices, sweep
+from ferutils.records import recipes, study
+from ferutils.site import exporting, pages, printing
 
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
-PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").glob("*.py"))
+PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").rglob("*.py"))
 RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))
 MEASURED = ["book/examination.json", "book/inspection.json", "book/crossvalidation.yml"] + sorted(
     str(path.relative_to(paths.ROOT))
@@ -38,7 +42,7 @@ def wanted_runs():
         planned = json.loads(Path(config["sweep"]).read_text())
         return planned["folder"], planned["jobs"], sweep.recorded()
     wanted = [recipe for entry in study.load().runs for recipe in entry.recipes]
-    fingerprints = {"fer2013": data.published_fingerprints()}
+    fingerprints = {"fer2013": fer2013.published_fingerprints()}
     if any(recipe.dataset == "drawn" for recipe in wanted):
         fingerprints["drawn"] = faces.draw().fingerprints
     jobs = {
@@ -106,7 +110,7 @@ rule pdf:
     output:
         "_build/html/report.pdf",
     shell:
-        "{PYTHON} -m ferutils.printing _build/html {output}"
+        "{PYTHON} -m ferutils.site.printing _build/html {output}"
 
 
 rule html:
@@ -153,7 +157,7 @@ rule page:
         "rm -f {log.notebook}; "
         + PAPERMILL + " {input.notebook} {log.notebook} {params.options} > {log.output} 2>&1"
         " || {{ cat {log.output}; [ -n '{KEEP_GOING}' ] || exit 1; }}; "
-        "{PYTHON} -m ferutils.pages {KEEP_GOING} {log.notebook} {output}"
+        "{PYTHON} -m ferutils.site.pages {KEEP_GOING} {log.notebook} {output}"
 
 
 rule study:

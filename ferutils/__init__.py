@@ -1,1 +1,1 @@
-"""Data, networks, training and run records of the reproduction; each module is one stage of it."""
+"""Data, networks, training and run records of the reproduction; each room is one stage of it."""

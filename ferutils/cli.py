@@ -21,18 +21,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ferutils import paths
+from ferutils import paths, storage
 
 if TYPE_CHECKING:
-    from ferutils.recipes import Recipe
-    from ferutils.records import Record, Run
+    from ferutils.dataset.fer2013 import Dataset
+    from ferutils.records.recipes import Recipe
+    from ferutils.records.runs import Record, Run
 
 RECORDED, NEW = "recorded", "new"  # in the report's folder; in the folder of new runs
 NONE = "-"  # of a cell without value, so that every row has as many words
 FORMULA = ("=", "+", "-", "@")  # a cell that begins so is computed by a spreadsheet
 NEAR = 0.4  # how much of a name must agree for it to be proposed, 0 to 1
 
-# What `records.write`, `training.save_weights`, `paths.whole` for a checkpoint and the cache of
+# What `runs.write`, `training.save_weights`, `storage.whole` for a checkpoint and the cache of
 # datasets leave when they are cut off.
 UNFINISHED_RECORD = re.compile(rf"\.({paths.RUN_ID})-\w+")
 UNFINISHED_FILE = re.compile(
@@ -160,13 +161,13 @@ def _folders(only: str | None = None) -> dict[str, Path]:
 
 def _read_runs(only: str | None = None) -> tuple[list[tuple[str, "Record"]], list[str]]:
     """Every finished run with where it is, in the order of ids, and why the others are not read."""
-    from ferutils import records
+    from ferutils.records import runs
 
     found, problems = [], []
     for where, folder in _folders(only).items():
         for file in folder.glob("[!.]*/run.json"):
             try:
-                found.append((where, records.read(file.parent)))
+                found.append((where, runs.read(file.parent)))
             except (OSError, ValueError) as error:
                 problems.append(_reason(error))
     found.sort(key=lambda one: (one[1].recipe.model, one[1].run.started.isoformat()))
@@ -185,10 +186,10 @@ def _find_run(given: str) -> tuple[str, "Record"]:
     Raises:
         ValueError: no run, or more than one, has an id that begins so; or its record is damaged.
     """
-    from ferutils import records
+    from ferutils.records import runs
 
     name = _resolve(given)
-    found = records.find(name)
+    found = runs.find(name)
     where = RECORDED if (paths.RECORDED_RUNS / name / "run.json").is_file() else NEW
     return where, found
 
@@ -223,7 +224,7 @@ def _role(recipe: "Recipe", split: str) -> str:
 
 def _accuracies(run: "Run") -> dict[str, float | None]:
     """Accuracy by role; None for the test where both held-out splits were followed."""
-    from ferutils.records import HELD_OUT
+    from ferutils.records.runs import HELD_OUT
 
     found = {}
     for role in ("validation", "test"):
@@ -241,7 +242,7 @@ def _copy(run: "Run") -> str:
 
 def _measured(record: "Record", split: str) -> dict[str, Any]:
     """The scores of a held-out split, computed from the recorded answers."""
-    from ferutils import metrics
+    from ferutils.claims import metrics
 
     found = record.predictions[split]
     accuracy = metrics.accuracy(found)
@@ -267,19 +268,19 @@ def check(path: Path) -> None:
     packed; without it, what the environment variable FER2013 names. The exit status is 1 where it
     is not the published dataset.
     """
-    from ferutils import data
+    from ferutils.dataset import fer2013, reading
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # says the differences, as we do below
-        dataset = data.load(path)
-    heads = [("split", "images", *data.EMOTIONS, "SHA-256")]
+        dataset = reading.load(path)
+    heads = [("split", "images", *fer2013.EMOTIONS, "SHA-256")]
     _print_table(
         heads
         + [
             (split, sum(counts), *counts, dataset.fingerprints[split])
             for split, counts in dataset.counts().items()
         ],
-        numbers=range(1, 2 + len(data.EMOTIONS)),
+        numbers=range(1, 2 + len(fer2013.EMOTIONS)),
     )
     if dataset.differences:
         raise click.ClickException(
@@ -347,14 +348,15 @@ def show(run: str, as_json: bool) -> None:
     Its recipe, scores with 95 % intervals (Wilson), dataset, cost, environment, code, and the
     command that repeats it.
     """
-    from ferutils import provenance, runs
-    from ferutils.records import HELD_OUT
+    from ferutils.measuring import recording
+    from ferutils.records import provenance
+    from ferutils.records.runs import HELD_OUT
 
     where, record = _find_run(run)
     content = json.loads(record.run.model_dump_json())
     content["scores"] |= {split: _measured(record, split) for split in HELD_OUT}
     content["where"] = where
-    content["weights_at_hand"] = runs.weights(record.run.id).is_file()
+    content["weights_at_hand"] = recording.weights(record.run.id).is_file()
     content["code"]["current"] = provenance.is_current(record.run)
     content["command"] = record.recipe.command()
     if as_json:
@@ -429,7 +431,7 @@ def diff(first: str, second: str, as_json: bool) -> None:
     The parameters that differ, the scores, how many images one of the runs alone has right, and
     the p-value of McNemar's exact test. Differences are those of the second from the first.
     """
-    from ferutils.records import HELD_OUT
+    from ferutils.records.runs import HELD_OUT
 
     one, other = (_find_run(given)[1] for given in (first, second))
     _check_same_images(one, other)
@@ -446,7 +448,7 @@ def diff(first: str, second: str, as_json: bool) -> None:
 
 def _check_same_images(first: "Record", second: "Record") -> None:
     """Refuse to compare what two runs got right of different images."""
-    from ferutils.records import HELD_OUT
+    from ferutils.records.runs import HELD_OUT
 
     seen = [
         {split: (one.run.dataset.fingerprints[split], one.run.scores[split].images)
@@ -463,7 +465,7 @@ def _check_same_images(first: "Record", second: "Record") -> None:
 
 def _seen(record: "Record") -> str:
     """Which held-out images a run was evaluated on."""
-    from ferutils.records import HELD_OUT
+    from ferutils.records.runs import HELD_OUT
 
     prints, scores = record.run.dataset.fingerprints, record.run.scores
     sizes = [f"{scores[one].images} of {one} {prints[one][:8]}..." for one in HELD_OUT]
@@ -480,7 +482,7 @@ def _differing(first: "Record", second: "Record") -> dict[str, list[Any]]:
 
 def _compared(first: "Record", second: "Record", split: str) -> dict[str, Any]:
     """The scores of two runs on the same images, and what differs between their answers."""
-    from ferutils import metrics
+    from ferutils.claims import metrics
 
     one, other = (record.predictions[split] for record in (first, second))
     test, gap = metrics.mcnemar(one, other), metrics.difference(other, one)
@@ -497,7 +499,7 @@ def _compared(first: "Record", second: "Record", split: str) -> dict[str, Any]:
 
 def _print_difference(content: dict[str, Any]) -> None:
     """Print what `diff` has gathered of two runs."""
-    from ferutils import metrics
+    from ferutils.claims import metrics
 
     click.echo("Parameters that differ")
     rows = [(name, *map(_value, values)) for name, values in content["recipe"].items()]
@@ -538,7 +540,7 @@ def export(output: Path | None) -> None:
     if output in (None, Path("-")):
         click.echo(content, nl=False)
     else:
-        paths.write_whole(output, content.encode())
+        storage.write_whole(output, content.encode())
         click.echo(f"{len(found)} runs in {_plain(str(output))}", err=True)
     _stop_for(problems)
 
@@ -602,7 +604,7 @@ def sweep(
     run is not trained again; new records go where `ferutils runs --new` finds them. It can be
     stopped and started again.
     """
-    from ferutils import sweep
+    from ferutils.measuring import sweep
 
     wanted = sweep.plan(sweep.load(file))
     size, unknown = sweep.estimate(wanted)
@@ -623,10 +625,68 @@ def kernel(backend: str, cards: str | None, deterministic: bool) -> None:
 
     papermill runs a notebook on it with -k fer-gpu.
     """
-    from ferutils import kernel
+    from ferutils.measuring import kernel
 
     kernel.install(backend, cards, deterministic)
     click.echo(f"Kernel {kernel.NAME}: Keras on {backend}, papermill -k {kernel.NAME}")
+
+
+@main.group()
+def measure() -> None:
+    """Make again what the report says beside its runs.
+
+    Where it needs the dataset, the environment variable FER2013 says where that is.
+    """
+
+
+def _published() -> "Dataset":
+    from ferutils.dataset import reading
+
+    return reading.load_published(os.environ.get("FER2013"), paths.cache() / "datasets")
+
+
+@measure.command("dataset")
+def measure_dataset() -> None:
+    """Look for copies, contradicting labels and images without a face."""
+    from ferutils.measuring import examining
+    from ferutils.records import examination
+
+    examination.write(examining.examine(_published()))
+
+
+@measure.command("linear")
+def measure_linear() -> None:
+    """Fit a linear classifier to all pixels of Training (about ten minutes)."""
+    from ferutils.measuring import linear
+    from ferutils.records import baselines
+
+    baselines.write(linear.fit(_published()))
+
+
+@measure.command("crossvalidation")
+@click.argument("models", metavar="[MODEL]...", nargs=-1)
+def measure_crossvalidation(models: tuple[str, ...]) -> None:
+    """Cross-validate shallow and deep, or those named; after an interruption it goes on."""
+    from ferutils.measuring import crossvalidating
+    from ferutils.records.crossvalidation import MODELS
+
+    if not set(models) <= set(MODELS):
+        raise ValueError(
+            f"Expected {' or '.join(MODELS)}. Received: {' '.join(models)}. Correct the name."
+        )
+    dataset = _published()
+    for model in models or MODELS:
+        origin = crossvalidating.origin(model, dataset)
+        crossvalidating.cross_validate(origin, dataset.splits["Training"], click.echo)
+
+
+@measure.command("networks")
+def measure_networks() -> None:
+    """Build the networks and try them on a handful of drawn faces."""
+    from ferutils.measuring import inspecting
+    from ferutils.records import inspection
+
+    inspection.write(inspecting.inspect())
 
 
 @main.command()
@@ -711,7 +771,9 @@ def predict(run: str, images: tuple[Path, ...]) -> None:
     its centre is cut out, and that is resized to 48 x 48 pixels. The answers are the network's
     probabilities for seven words; they do not tell what a person feels.
     """
-    from ferutils import data, predicting, provenance
+    from ferutils.dataset import fer2013
+    from ferutils.measuring import predicting
+    from ferutils.records import provenance
 
     record = _find_run(run)[1]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow tells of its start
@@ -728,10 +790,10 @@ def predict(run: str, images: tuple[Path, ...]) -> None:
         click.echo("It was trained by other code than is here, and may answer otherwise.")
     click.echo()
     rows = [
-        (path, data.EMOTIONS[row.argmax()], *map(_percent, row))
+        (path, fer2013.EMOTIONS[row.argmax()], *map(_percent, row))
         for path, row in zip(images, answers)
     ]
-    _print_table([("image", "answer", *data.EMOTIONS), *rows], numbers=range(2, 9))
+    _print_table([("image", "answer", *fer2013.EMOTIONS), *rows], numbers=range(2, 9))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from ferutils import faces, paths, recipes, records
+from ferutils import paths
+from ferutils.dataset import faces
+from ferutils.records import recipes, runs
 
 TRIES = 3
 LIMIT_SECONDS = 5
@@ -27,7 +29,7 @@ def seconds(folder, seed, *command):
         [sys.executable, *command], check=True, capture_output=True, env=os.environ | places
     )
     wall = time.perf_counter() - start
-    records.read(folder / "runs" / recipes.run_id(small(seed), faces.draw().fingerprints))
+    runs.read(folder / "runs" / recipes.run_id(small(seed), faces.draw().fingerprints))
     return wall
 
 
@@ -46,7 +48,10 @@ def through_papermill(folder, seed):
 def plain(folder, seed):
     """Wall seconds of Python alone."""
     recipe = f"recipes.make(**{small(seed).model_dump()})"
-    code = f"from ferutils import recipes, runs; runs.obtain({recipe})"
+    code = (
+        "from ferutils.measuring import recording; from ferutils.records import recipes; "
+        f"recording.obtain({recipe})"
+    )
     return seconds(folder / "plain", seed, "-c", code)
 
 

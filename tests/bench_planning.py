@@ -21,11 +21,13 @@ import yaml
 from helpers import copy_repository, fabricated
 from synthetic import PUBLISHED
 
-from ferutils import data, records, sweep
+from ferutils.dataset import fer2013
+from ferutils.measuring import sweep
+from ferutils.records import runs
 
 LIMIT_SECONDS = 10
 LIMITED_RUNS = 1000
-NOTE = PUBLISHED.model_copy(update={"counts": {split: [1] * 7 for split in data.SPLITS}})
+NOTE = PUBLISHED.model_copy(update={"counts": {split: [1] * 7 for split in fer2013.SPLITS}})
 # Stands in for papermill: a record without content.
 EMPTY_RECORD = """\
 import os, pathlib, sys
@@ -57,11 +59,11 @@ class Place:
     def record_all(self):
         """A record of every run; all share the files of the first, to which their sums are true."""
         first, *others = self.wanted.runs.items()
-        source = records.write(*fabricated(first[1], NOTE), self.new)
-        described = records.Run.model_validate_json((source / "run.json").read_text())
+        source = runs.write(*fabricated(first[1], NOTE), self.new)
+        described = runs.Run.model_validate_json((source / "run.json").read_text())
         for name, recipe in others:
             (self.new / name).mkdir()
-            for file in records.CHECKED:
+            for file in runs.CHECKED:
                 os.link(source / file, self.new / name / file)
             run = described.model_copy(update={"id": name, "recipe": recipe})
             (self.new / name / "run.json").write_text(run.model_dump_json(indent=2))
@@ -109,19 +111,19 @@ def main(*numbers, begin=False):
     )
     print(f"{'runs':>7} {'recorded':>9} {'ferutils':>9} {'snakemake':>10} {'one job':>8} {'MB':>6}")
     slow = False
-    for runs in numbers:
+    for count in numbers:
         with tempfile.TemporaryDirectory() as name:
-            place = Place(Path(name), runs)
+            place = Place(Path(name), count)
             none = place.plan()
-            print_row(runs, "none", none)
+            print_row(count, "none", none)
             if begin:
                 seconds, files = place.begin()
-                print(f"{'':7} begun, by run: {seconds / runs:.2f} s, {files / runs:.1f} files")
+                print(f"{'':7} begun, by run: {seconds / count:.2f} s, {files / count:.1f} files")
                 shutil.rmtree(place.new)
             place.record_all()
             every = place.plan()
-            print_row(runs, "all", every)
-            slow |= runs == LIMITED_RUNS and every[0] + every[1] > LIMIT_SECONDS
+            print_row(count, "all", every)
+            slow |= count == LIMITED_RUNS and every[0] + every[1] > LIMIT_SECONDS
     sys.exit(slow)
 
 

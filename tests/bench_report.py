@@ -17,7 +17,8 @@ from pathlib import Path
 from helpers import fabricated
 from synthetic import PUBLISHED, layers
 
-from ferutils import paths, recipes, records, study
+from ferutils import paths
+from ferutils.records import recipes, runs, study
 
 RECORDS = 1000
 LIMIT_SECONDS = 60
@@ -45,17 +46,17 @@ def write(every, folder):
         if kind not in written:
             run, history, predictions = fabricated(recipe, PUBLISHED, recipe.seed)
             run = run.model_copy(update={"layers": layers(recipe.model)})
-            written[kind] = records.write(run, history, predictions, folder)
+            written[kind] = runs.write(run, history, predictions, folder)
         else:
             share(written[kind], recipe, folder)
 
 
 def share(other, recipe, folder):
     """A record with the curves and answers of another, to which its checksums are true."""
-    run = records.Run.model_validate_json((other / "run.json").read_bytes())
+    run = runs.Run.model_validate_json((other / "run.json").read_bytes())
     name = recipes.run_id(recipe, PUBLISHED.fingerprints)
     (folder / name).mkdir()
-    for file in records.CHECKED:
+    for file in runs.CHECKED:
         os.link(other / file, folder / name / file)
     text = run.model_copy(update={"id": name, "recipe": recipe}).model_dump_json(indent=2)
     (folder / name / "run.json").write_text(text)

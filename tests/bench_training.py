@@ -16,10 +16,12 @@ from pathlib import Path
 
 import keras
 
-from ferutils import checkpoints, data, faces, models, recipes, records, training
+from ferutils.dataset import faces, fer2013
+from ferutils.measuring import checkpoints, models, training
+from ferutils.records import recipes, runs
 
 IMAGES = {"shallow": 1280, "improved": 1280, "deep": 128}
-WHOLE = sum(data.FER2013["Training"]["counts"])
+WHOLE = sum(fer2013.FER2013["Training"]["counts"])
 EPOCHS = 6
 LOWEST_RATIO = 0.95
 
@@ -28,7 +30,7 @@ class Timed(checkpoints.Checkpoint):
     """A checkpoint that notes how long it took to write."""
 
     def __init__(self, folder):
-        where = records.Environment(device="", backend="", system="", versions={})
+        where = runs.Environment(device="", backend="", system="", versions={})
         mine = checkpoints.Identity(run="bench", code="", environment=where)
         super().__init__(Path(folder) / "bench.npz", mine)
         self.seconds = []

@@ -11,7 +11,7 @@ from pathlib import Path
 import browsing
 import pytest
 
-from ferutils import printing
+from ferutils.site import printing
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from ferutils import data, faces, paths, recipes, records
+from ferutils import paths
+from ferutils.dataset import faces, fer2013
+from ferutils.records import recipes, runs
 
 # Every message of the package about bad input: expected, received, remedy.
 EXPLAINED = r"(?s)^Expected .+\. Received: .+\. \S+"
@@ -33,7 +35,7 @@ def work_in(folder, monkeypatch, drawn):
     return folder
 
 
-def small_dataset() -> data.Dataset:
+def small_dataset() -> fer2013.Dataset:
     """70 drawn faces to train on, 21 and 28 held out."""
     return faces.draw(FEW)
 
@@ -50,48 +52,48 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def correct(predictions: records.Predictions) -> int:
+def correct(predictions: runs.Predictions) -> int:
     return int((predictions.predicted == predictions.labels).sum())
 
 
-def cross_entropy(predictions: records.Predictions) -> float:
+def cross_entropy(predictions: runs.Predictions) -> float:
     rows = np.arange(len(predictions.labels))
     return float(-predictions.log_probabilities[rows, predictions.labels].mean(dtype=float))
 
 
-def fabricated(recipe: recipes.Recipe, dataset: records.DatasetNote, seed: int = 0):
-    """The arguments of `records.write` but the folder: a run that nobody trained."""
+def fabricated(recipe: recipes.Recipe, dataset: runs.DatasetNote, seed: int = 0):
+    """The arguments of `runs.write` but the folder: a run that nobody trained."""
     random = np.random.default_rng(seed)
     predictions = {
-        split: records.Predictions(
+        split: runs.Predictions(
             labels=np.repeat(np.arange(7), dataset.counts[split]).astype(np.uint8),
             log_probabilities=log_softmax(random.normal(0, 2, (sum(dataset.counts[split]), 7))),
         )
-        for split in records.HELD_OUT
+        for split in runs.HELD_OUT
     }
-    scores = {"Training": records.Scores(loss=0.5, accuracy=0.8, images=70)}
+    scores = {"Training": runs.Scores(loss=0.5, accuracy=0.8, images=70)}
     for split, one in predictions.items():
         images = len(one.labels)
-        scores[split] = records.Scores(
+        scores[split] = runs.Scores(
             loss=cross_entropy(one), accuracy=correct(one) / images, images=images
         )
-    run = records.Run(
+    run = runs.Run(
         id=recipes.run_id(recipe, dataset.fingerprints),
         recipe=recipe,
         dataset=dataset,
         layers=[],
         scores=scores,
         kept_epoch=recipe.epochs,
-        cost=records.Cost(wall_seconds=1.5, images_per_second=100.0, peak_memory_bytes=10**9),
-        environment=records.Environment(
+        cost=runs.Cost(wall_seconds=1.5, images_per_second=100.0, peak_memory_bytes=10**9),
+        environment=runs.Environment(
             device="processor", backend="tensorflow", system="Linux x86_64", versions={"keras": "3"}
         ),
-        code=records.Code(commit=None, clean=None, fingerprint="0123456789abcdef"),
+        code=runs.Code(commit=None, clean=None, fingerprint="0123456789abcdef"),
         started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     )
     history = pd.DataFrame(
-        random.uniform(0, 1, (recipe.epochs, len(records.HISTORY_COLUMNS))),
-        columns=list(records.HISTORY_COLUMNS),
+        random.uniform(0, 1, (recipe.epochs, len(runs.HISTORY_COLUMNS))),
+        columns=list(runs.HISTORY_COLUMNS),
     )
     history["epoch"] = range(1, recipe.epochs + 1)
     return run, history, predictions

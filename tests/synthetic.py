@@ -6,18 +6,20 @@ from docutils.core import publish_doctree
 from helpers import fabricated
 from myst_parser.docutils_ import Parser
 
-from ferutils import crossvalidation, data, paper, recipes, records, selection
-from ferutils.study import Entry, Group, Study
+from ferutils.claims import paper, selection
+from ferutils.dataset import fer2013
+from ferutils.records import crossvalidation, recipes, runs
+from ferutils.records.study import Entry, Group, Study
 
 PAPER = paper.load()
-PUBLISHED = records.DatasetNote(
+PUBLISHED = runs.DatasetNote(
     name="fer2013",
-    fingerprints={split: data.FER2013[split]["fingerprint"] for split in data.SPLITS},
-    counts={split: data.FER2013[split]["counts"] for split in data.SPLITS},
+    fingerprints={split: fer2013.FER2013[split]["fingerprint"] for split in fer2013.SPLITS},
+    counts={split: fer2013.FER2013[split]["counts"] for split in fer2013.SPLITS},
     differences=[],
 )
 DRAWN = PUBLISHED.model_copy(
-    update={"name": "drawn", "fingerprints": dict.fromkeys(data.SPLITS, "d" * 64)}
+    update={"name": "drawn", "fingerprints": dict.fromkeys(fer2013.SPLITS, "d" * 64)}
 )
 OTHER_COPY = PUBLISHED.model_copy(
     update={
@@ -30,7 +32,7 @@ OTHER_COPY = PUBLISHED.model_copy(
 def layers(model):
     """The layer table that the paper prints for a model."""
     return [
-        records.Layer(
+        runs.Layer(
             name=row.name,
             type=row.type,
             output_shape=list(row.shape),
@@ -46,14 +48,14 @@ def answers(labels, predicted, probability=0.9):
     """Predictions that give one probability to a label and share the rest equally."""
     probabilities = np.full((len(labels), 7), (1 - probability) / 6)
     probabilities[np.arange(len(labels)), list(predicted)] = probability
-    return records.Predictions(
+    return runs.Predictions(
         labels=np.array(labels, np.uint8),
         log_probabilities=np.log(probabilities).astype(np.float32),
     )
 
 
 def made(model="shallow", curves=None, note=PUBLISHED, run=None, **parameters):
-    """The arguments of `records.write` but the folder.
+    """The arguments of `runs.write` but the folder.
 
     Args:
         model: its name; the layers are those that the paper prints.
@@ -76,7 +78,7 @@ def made(model="shallow", curves=None, note=PUBLISHED, run=None, **parameters):
 def record(*arguments, answered=None, **parameters):
     """A record, made as `made` makes it; `answered` replaces predictions by split."""
     run, history, predictions = made(*arguments, **parameters)
-    return records.Record(run, history, predictions | (answered or {}))
+    return runs.Record(run, history, predictions | (answered or {}))
 
 
 def study(*every, others=()):

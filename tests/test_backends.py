@@ -10,11 +10,15 @@ from helpers import EXPLAINED
 from scipy import stats
 from synthetic import PUBLISHED, made, record
 
-from ferutils import backends, data, figures, paths, provenance, records, study, sweep
-from ferutils.backends import NAMES, Agreement, agreement
-from ferutils.metrics import Interval
+from ferutils import paths
+from ferutils.claims.metrics import Interval
+from ferutils.dataset import fer2013
+from ferutils.measuring import sweep
+from ferutils.records import provenance, runs, study
+from ferutils.report import backends, figures
+from ferutils.report.backends import NAMES, Agreement, agreement
 
-QUICK = PUBLISHED.model_copy(update={"counts": {split: [2] * 7 for split in data.SPLITS}})
+QUICK = PUBLISHED.model_copy(update={"counts": {split: [2] * 7 for split in fer2013.SPLITS}})
 RECIPES = sweep.load(backends.RECIPES)
 ALIKE = {"tensorflow": [0.40, 0.42, 0.44], "jax": [0.41, 0.42, 0.45], "torch": [0.39, 0.43, 0.44]}
 APART = ALIKE | {"torch": [0.60, 0.61, 0.62]}
@@ -29,10 +33,10 @@ def run(backend, seed=0, accuracy=0.4, speed=100.0):
     )
     cost = one.run.cost.model_copy(update={"images_per_second": speed})
     described = one.run.model_copy(update={"environment": environment, "cost": cost})
-    return records.Record(described, one.history, one.predictions)
+    return runs.Record(described, one.history, one.predictions)
 
 
-def runs(values):
+def recorded_as(values):
     """Records by backend whose validation accuracies these are."""
     return {
         backend: [run(backend, seed, one) for seed, one in enumerate(some)]
@@ -98,18 +102,18 @@ def test_a_backend_with_one_run_or_none_is_not_tested_and_the_others_are():
 
 
 def test_backends_that_differ_no_more_than_their_seeds_are_called_so():
-    text = backends.conclusion(runs(ALIKE)).data
+    text = backends.conclusion(recorded_as(ALIKE)).data
     assert "under TensorFlow, JAX and PyTorch is **within seed noise**" in text
     half = 50 * np.ptp(backends.differences(ALIKE)["jax", "torch"][1:])
     assert f"{half:.1f} points between two backends would have been seen" in text
     assert f"deviates by {100 * backends.deviation(ALIKE):.1f} points" in text
     assert backends.COMMAND not in text
-    assert set(backends.pairs(runs(ALIKE))["Verdict"]) == {"within seed noise"}
+    assert set(backends.pairs(recorded_as(ALIKE))["Verdict"]) == {"within seed noise"}
 
 
 def test_a_backend_that_differs_by_more_is_called_so_in_its_pairs():
-    assert "is **beyond seed noise**" in backends.conclusion(runs(APART)).data
-    frame = backends.pairs(runs(APART)).set_index("Backends")["Verdict"]
+    assert "is **beyond seed noise**" in backends.conclusion(recorded_as(APART)).data
+    frame = backends.pairs(recorded_as(APART)).set_index("Backends")["Verdict"]
     assert frame.to_dict() == {
         "TensorFlow and JAX": "within seed noise",
         "TensorFlow and PyTorch": "beyond seed noise",
@@ -119,7 +123,7 @@ def test_a_backend_that_differs_by_more_is_called_so_in_its_pairs():
 
 @pytest.mark.parametrize("recorded", [{}, {"tensorflow": [0.4, 0.5, 0.6], "torch": [0.4]}])
 def test_what_has_no_record_is_open_and_the_page_says_what_trains_it(recorded):
-    found = runs({name: [] for name in NAMES} | recorded)
+    found = recorded_as({name: [] for name in NAMES} | recorded)
     text = backends.conclusion(found).data
     assert "is **not tested**" in text
     assert "0 of 3 runs under JAX" in text and f"`{backends.COMMAND}`" in text
@@ -131,7 +135,7 @@ def test_what_has_no_record_is_open_and_the_page_says_what_trains_it(recorded):
 
 
 def test_the_table_has_mean_interval_deviation_loss_and_speed():
-    found = runs(ALIKE)
+    found = recorded_as(ALIKE)
     found["torch"][0] = run("torch", 0, ALIKE["torch"][0], speed=700.0)
     row = backends.table(found).set_index("Backend").map(plain).loc["PyTorch"]
     low, high = stats.t.interval(0.95, 2, np.mean(ALIKE["torch"]), stats.sem(ALIKE["torch"]))
@@ -158,7 +162,7 @@ def write(folder, backend, trained_under, recipe):
     described = recipe.model_dump(exclude_defaults=True)
     run, *measured = made(note=QUICK, **described)
     environment = run.environment.model_copy(update={"backend": trained_under})
-    return records.write(
+    return runs.write(
         run.model_copy(update={"environment": environment}), *measured, folder / backend
     )
 
@@ -214,7 +218,7 @@ FOLDERS = sorted(file.parent for file in backends.FOLDER.glob("*/*/run.json"))
 
 def test_nothing_but_records_of_the_recipe_lies_in_the_folders():
     assert {folder.parent.name for folder in FOLDERS} <= set(NAMES)
-    names = {backends.run_id(one, data.published_fingerprints()) for one in RECIPES}
+    names = {backends.run_id(one, fer2013.published_fingerprints()) for one in RECIPES}
     assert {folder.name for folder in FOLDERS} <= names
 
 
@@ -222,10 +226,10 @@ def test_nothing_but_records_of_the_recipe_lies_in_the_folders():
     "folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}-{folder.name}"
 )
 def test_a_record_is_of_its_backend_of_the_published_dataset_and_of_this_code(folder):
-    found = records.read(folder).run
+    found = runs.read(folder).run
     assert found.environment.backend == folder.parent.name
     assert found.environment.versions[folder.parent.name]
-    assert found.dataset.fingerprints == data.published_fingerprints()
+    assert found.dataset.fingerprints == fer2013.published_fingerprints()
     assert found.dataset.differences == []
     assert provenance.is_current(found)
     assert re.fullmatch("[0-9a-f]{40}", found.code.commit or "")

@@ -1,13 +1,18 @@
 """The baselines: fitted, kept, read and set beside runs. Needs no dataset."""
 
+import os
+
 import numpy as np
 import pytest
 import yaml
 from helpers import EXPLAINED, FEW
 from synthetic import DRAWN, OTHER_COPY, PUBLISHED, record
 
-from ferutils import baselines, data, metrics
-from ferutils.records import HELD_OUT, Predictions
+from ferutils.claims import metrics
+from ferutils.dataset import fer2013
+from ferutils.measuring import linear
+from ferutils.records import baselines
+from ferutils.records.runs import HELD_OUT, Predictions
 
 
 def striped(counts):
@@ -20,17 +25,17 @@ def striped(counts):
         for image, label in zip(pixels, labels, strict=True):
             image[6 * label : 6 * label + 6] += 100
         splits[split] = (pixels, labels)
-    return data.make_dataset("drawn", splits)
+    return fer2013.make_dataset("drawn", splits)
 
 
 DATASET = striped(FEW)
-FITTED = baselines.fit(DATASET)
+FITTED = linear.fit(DATASET)
 
 
 def published(linear=FITTED):
     """The linear classifier as if its small dataset were FER-2013."""
     note = linear.description.dataset.model_copy(
-        update={"name": "fer2013", "fingerprints": data.published_fingerprints()}
+        update={"name": "fer2013", "fingerprints": fer2013.published_fingerprints()}
     )
     described = linear.description.model_copy(update={"dataset": note})
     return baselines.Linear(described, linear.predictions)
@@ -56,7 +61,7 @@ def test_the_linear_classifier_is_fitted_to_training_alone():
         name: (one.images, one.labels if name == "Training" else (one.labels + 1) % 7)
         for name, one in DATASET.splits.items()
     }
-    other = baselines.fit(data.make_dataset("drawn", turned))
+    other = linear.fit(fer2013.make_dataset("drawn", turned))
     for split in HELD_OUT:
         ours, theirs = (
             sorted(map(tuple, fitted.predictions[split].log_probabilities.tolist()))
@@ -68,18 +73,18 @@ def test_the_linear_classifier_is_fitted_to_training_alone():
 def test_the_linear_classifier_says_how_it_came_about():
     found = FITTED.description
     assert found.dataset.fingerprints == DATASET.fingerprints
-    assert found.settings["C"] in baselines.STRENGTHS
+    assert found.settings["C"] in linear.STRENGTHS
     assert found.tried[str(found.settings["C"])] == max(found.tried.values())
-    assert set(found.tried) == set(map(str, baselines.STRENGTHS))
+    assert set(found.tried) == set(map(str, linear.STRENGTHS))
     assert found.converged
     assert 0 < found.iterations < found.settings["max_iter"]
     assert {"python", "scikit-learn"} <= set(found.versions)
 
 
 def test_a_solver_that_was_stopped_did_not_converge(monkeypatch):
-    monkeypatch.setitem(baselines.SETTINGS, "max_iter", 2)
+    monkeypatch.setitem(linear.SETTINGS, "max_iter", 2)
     with pytest.warns(UserWarning, match="failed to converge"):
-        found = baselines.fit(DATASET).description
+        found = linear.fit(DATASET).description
     assert (found.iterations, found.converged) == (2, False)
 
 
@@ -115,7 +120,7 @@ def changed(file):
 
 
 def of_another_dataset(file):
-    real = data.FER2013["Training"]["fingerprint"]
+    real = fer2013.FER2013["Training"]["fingerprint"]
     file.write_text(file.read_text().replace(real, "0" * 64))
 
 
@@ -146,14 +151,14 @@ def test_an_interrupted_renewal_is_noticed(tmp_path, monkeypatch):
         split: Predictions(one.labels, np.roll(one.log_probabilities, 1, axis=1))
         for split, one in FITTED.predictions.items()
     }
-    replace = baselines.os.replace
+    replace = os.replace
 
     def stopped(source, target):
         if target.name == "linear.json":
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr(baselines.os, "replace", stopped)
+    monkeypatch.setattr(os, "replace", stopped)
     with pytest.raises(KeyboardInterrupt):
         baselines.write(baselines.Linear(published().description, other), tmp_path)
     with pytest.raises(ValueError, match="SHA-256"):
@@ -163,23 +168,11 @@ def test_an_interrupted_renewal_is_noticed(tmp_path, monkeypatch):
 def test_the_recorded_linear_classifier_is_of_the_published_dataset():
     found = baselines.read()
     for split in HELD_OUT:
-        truth = np.repeat(np.arange(7), data.FER2013[split]["counts"])
+        truth = np.repeat(np.arange(7), fer2013.FER2013[split]["counts"])
         assert np.array_equal(found.predictions[split].labels, truth)
         always = metrics.majority(found.predictions[split])
         assert metrics.accuracy(found.predictions[split]).low > always.high
     assert not found.description.dataset.differences
-
-
-@pytest.mark.parametrize("source", [None, "some copy"])
-def test_only_the_published_dataset_becomes_a_baseline(monkeypatch, source):
-    splits = {name: (one.images, one.labels) for name, one in DATASET.splits.items()}
-    monkeypatch.setattr(data, "load", lambda *_: data.make_dataset("fer2013", splits))
-    monkeypatch.setattr(baselines, "write", lambda _: pytest.fail("something was written"))
-    monkeypatch.delenv("FER2013", raising=False)
-    if source:
-        monkeypatch.setenv("FER2013", source)
-    with pytest.raises(SystemExit, match="Nothing was written" if source else EXPLAINED):
-        baselines.main()
 
 
 # ---- always the same answer, and people ---------------------------------------------------------

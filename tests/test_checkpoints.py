@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from helpers import small_dataset, small_recipe
 
-from ferutils import checkpoints, models, records, training
+from ferutils.measuring import checkpoints, models, training
+from ferutils.records import runs
 
 SECONDS = ["training_seconds", "validation_seconds"]
 RECIPES = {
@@ -25,7 +26,7 @@ RECIPES = {
     # Learns so fast that an early epoch is the best.
     "best": {"kept_epoch": "best", "learning_rate": 0.01, "batch_size": 7},
 }
-WHERE = records.Environment(device="one", backend="two", system="three", versions={"keras": "3"})
+WHERE = runs.Environment(device="one", backend="two", system="three", versions={"keras": "3"})
 MINE = checkpoints.Identity(run="shallow-0123456789ab", code="0123456789abcdef", environment=WHERE)
 
 
@@ -70,7 +71,7 @@ def check_equal(one, other):
     """The same numbers to the last bit."""
     assert one.history.drop(columns=SECONDS).equals(other.history.drop(columns=SECONDS))
     assert (one.kept_epoch, one.scores) == (other.kept_epoch, other.scores)
-    for split in records.HELD_OUT:
+    for split in runs.HELD_OUT:
         mine, theirs = (made.predictions[split].log_probabilities for made in (one, other))
         assert mine.tobytes() == theirs.tobytes()
     for mine, theirs in zip(variables(one.model), variables(other.model)):
@@ -136,7 +137,7 @@ def quick(monkeypatch, **measured):
 
     def epoch(model, recipe, trained_on, watched, number):
         model.set_weights([weight + number for weight in model.get_weights()])
-        return dict.fromkeys(records.HISTORY_COLUMNS, 0.1) | {"epoch": number} | measured
+        return dict.fromkeys(runs.HISTORY_COLUMNS, 0.1) | {"epoch": number} | measured
 
     monkeypatch.setattr(training, "_epoch", epoch)
 

@@ -19,7 +19,11 @@ from helpers import EXPLAINED, small_dataset
 from PIL import Image
 from synthetic import DRAWN, OTHER_COPY, PUBLISHED, answers, made
 
-from ferutils import cli, data, metrics, paths, predicting, records
+from ferutils import cli, paths
+from ferutils.claims import metrics
+from ferutils.dataset import fer2013, reading
+from ferutils.measuring import predicting
+from ferutils.records import provenance, runs
 
 EVIL = "\x1b[31m\u202eprocessor\r\n\x07é"  # a record that holds this is refused
 HIDDEN = "\u202eprocessor\x9b31mé"  # a record may hold this, but no terminal may obey it
@@ -44,7 +48,7 @@ def ferutils(*arguments, **options):
 
 def put(folder, *arguments, **parameters):
     """The id of a finished record in a folder."""
-    return records.write(*made(*arguments, **parameters), folder).name
+    return runs.write(*made(*arguments, **parameters), folder).name
 
 
 def damage(folder, name):
@@ -94,6 +98,18 @@ def test_wrong_usage_ends_with_2():
     assert ferutils("no-such").exit_code == ferutils("show").exit_code == 2
 
 
+def test_what_the_report_says_of_the_dataset_is_measured_on_the_published_one_alone(monkeypatch):
+    other = small_dataset()
+    arrays = {name: (split.images, split.labels) for name, split in other.splits.items()}
+    monkeypatch.setattr(reading, "load", lambda *_: fer2013.make_dataset("fer2013", arrays))
+    for command in ("dataset", "linear", "crossvalidation"):
+        monkeypatch.delenv("FER2013", raising=False)
+        assert "FER2013=PATH" in ferutils("measure", command).stderr, command
+        monkeypatch.setenv("FER2013", "some copy")
+        assert "Nothing was written" in ferutils("measure", command).stderr, command
+    assert "shallow or deep" in ferutils("measure", "crossvalidation", "improved").stderr
+
+
 def test_an_error_that_the_package_did_not_explain_keeps_its_traceback(monkeypatch):
     def fail(*arguments):
         raise ValueError("truth value of an array is ambiguous")
@@ -134,7 +150,7 @@ def put_with_words(folder, words):
     changed = run.model_copy(update={"environment": environment, "dataset": note})
     (folder / "\x1b[31m").mkdir(parents=True)
     (folder / "\x1b[31m" / "run.json").touch()
-    return records.write(changed, history, predictions, folder).name
+    return runs.write(changed, history, predictions, folder).name
 
 
 def read_by(command, name):
@@ -226,9 +242,9 @@ def small_fer2013(places, monkeypatch):
     dataset = small_dataset()
     published = {
         split: {"counts": dataset.counts()[split], "fingerprint": dataset.fingerprints[split]}
-        for split in data.SPLITS
+        for split in fer2013.SPLITS
     }
-    monkeypatch.setattr(data, "FER2013", published)
+    monkeypatch.setattr(fer2013, "FER2013", published)
     return write_csv(places / "fer2013.csv", dataset)
 
 
@@ -239,7 +255,7 @@ def test_the_published_dataset_passes_with_its_counts_and_fingerprints(small_fer
     dataset = small_dataset()
     rows = [cells(line) for line in result.stdout.splitlines()[1:4]]
     assert rows[0] == ["Training", "70", *["10"] * 7, dataset.fingerprints["Training"]]
-    assert [row[0] for row in rows] == list(data.SPLITS)
+    assert [row[0] for row in rows] == list(fer2013.SPLITS)
 
 
 def test_the_environment_names_the_dataset_where_no_path_is_given(small_fer2013, monkeypatch):
@@ -314,7 +330,7 @@ def test_a_run_that_followed_both_splits_has_no_test(places):
     put(places / "new", validation_split="both")
     (listed,) = json.loads(ferutils("runs", "--json").stdout)
     scores = made(validation_split="both")[0].scores
-    both = [scores[split].accuracy for split in records.HELD_OUT]
+    both = [scores[split].accuracy for split in runs.HELD_OUT]
     assert listed["validation_accuracy"] == pytest.approx(sum(both) / 2)  # of equally many images
     assert listed["test_accuracy"] is None
 
@@ -364,7 +380,7 @@ def test_show_says_whether_the_code_is_still_the_same(places, monkeypatch):
     name = put(places / "new")
     assert json.loads(ferutils("show", name, "--json").stdout)["code"]["current"] is False
     assert "older than the code here" in ferutils("show", name).stdout
-    monkeypatch.setattr("ferutils.provenance.code_fingerprint", lambda model: "0123456789abcdef")
+    monkeypatch.setattr(provenance, "code_fingerprint", lambda model: "0123456789abcdef")
     assert json.loads(ferutils("show", name, "--json").stdout)["code"]["current"] is True
     assert "older than the code here" not in ferutils("show", name).stdout
 
@@ -388,13 +404,13 @@ def test_the_report_s_record_is_shown_where_both_folders_have_one(places):
 
 def test_a_run_that_diverged_is_shown(places):
     run, history, predictions = made()
-    scores = run.scores | {"Training": records.Scores(loss=np.nan, accuracy=0, images=70)}
+    scores = run.scores | {"Training": runs.Scores(loss=np.nan, accuracy=0, images=70)}
     diverged = {
         split: dataclasses.replace(one, log_probabilities=one.log_probabilities * np.nan)
         for split, one in predictions.items()
     }
     changed = run.model_copy(update={"scores": scores})
-    name = records.write(changed, history, diverged, places / "new").name
+    name = runs.write(changed, history, diverged, places / "new").name
     assert "nan" in ferutils("show", name).stdout
     shown = json.loads(ferutils("show", name, "--json").stdout)
     assert shown["scores"]["Training"]["loss"] == shown["scores"]["PublicTest"]["loss"] == "NaN"
@@ -410,7 +426,7 @@ def put_answers(folder, right, model, **parameters):
     for split, one in predictions.items():
         said = np.where(np.arange(len(one.labels)) < right, one.labels, (one.labels + 1) % 7)
         changed[split] = answers(one.labels, said)
-    return records.write(run, history, changed, folder).name
+    return runs.write(run, history, changed, folder).name
 
 
 def test_diff_has_the_parameters_that_differ_and_the_changed_verdicts(places):
@@ -461,11 +477,11 @@ def test_runs_on_different_images_are_not_compared(places, note):
 
 def test_runs_on_differently_many_images_are_not_compared(places):
     first = put(places / "new")
-    few = PUBLISHED.counts | dict.fromkeys(records.HELD_OUT, [10] * 7)
+    few = PUBLISHED.counts | dict.fromkeys(runs.HELD_OUT, [10] * 7)
     run, history, predictions = made(
         note=PUBLISHED.model_copy(update={"counts": few}), evaluation_images=70
     )
-    second = records.write(run, history, predictions, places / "new").name
+    second = runs.write(run, history, predictions, places / "new").name
     assert "70 of PublicTest" in refused(ferutils("diff", first, second))
 
 
@@ -497,7 +513,7 @@ def test_every_run_is_one_row_of_the_export(places):
 
 def test_a_cell_of_the_export_cannot_become_a_formula(places):
     for at, sign in enumerate("=+-@"):
-        environment = records.Environment(
+        environment = runs.Environment(
             device=f'{sign}HYPERLINK("x"),y', backend="b", system="s", versions={}
         )
         put(places / "new", seed=at, run={"environment": environment})
@@ -507,9 +523,7 @@ def test_a_cell_of_the_export_cannot_become_a_formula(places):
 
 def test_runs_with_other_libraries_share_one_head(places):
     for at, name in enumerate(("torch", "jax")):
-        environment = records.Environment(
-            device="d", backend=name, system="s", versions={name: "1"}
-        )
+        environment = runs.Environment(device="d", backend=name, system="s", versions={name: "1"})
         put(places / "new", seed=at, run={"environment": environment})
     rows = {row["backend"]: row for row in read_csv(ferutils("export").stdout)}
     assert (rows["jax"]["version_jax"], rows["jax"]["version_torch"]) == ("1", "")
@@ -664,7 +678,7 @@ def test_predict_prints_seven_probabilities_and_what_they_are_not(places, image,
     assert "not what a person feels" in result.stdout
     assert "trained on drawn" in result.stdout
     head, row, again = [cells(line) for line in result.stdout.splitlines()[-3:]]
-    assert head == ["image", "answer", *data.EMOTIONS]
+    assert head == ["image", "answer", *fer2013.EMOTIONS]
     assert row == again
     assert row[1:] == ["angry", "50.0%", *["10.0%"] * 4, *["5.0%"] * 2]
 

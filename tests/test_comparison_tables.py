@@ -7,9 +7,11 @@ import pytest
 from docutils import nodes
 from synthetic import DRAWN, PUBLISHED, answers, cells, parsed, record, study
 
-from ferutils import baselines, comparison_tables, metrics, tables
-from ferutils.examination import Examination
-from ferutils.records import HELD_OUT
+from ferutils.claims import metrics
+from ferutils.records import baselines
+from ferutils.records.examination import Examination
+from ferutils.records.runs import HELD_OUT
+from ferutils.report import comparison_tables, tables
 
 HUMAN = baselines.Human(accuracy=0.5, margin=0.125, source="some study")
 

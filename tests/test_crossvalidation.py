@@ -8,10 +8,12 @@ import pytest
 import yaml
 from helpers import EXPLAINED, small_dataset
 
-from ferutils import crossvalidation, data, examination, faces
-from ferutils.crossvalidation import Cell, Settings
-from ferutils.recipes import PAPER
-from ferutils.records import Code, Environment
+from ferutils.dataset import faces, fer2013
+from ferutils.measuring import crossvalidating, examining
+from ferutils.records import crossvalidation
+from ferutils.records.crossvalidation import Cell, Settings
+from ferutils.records.recipes import PAPER
+from ferutils.records.runs import Code, Environment
 
 CONTENT = yaml.safe_load(crossvalidation.SETTINGS_FILE.read_text())
 SMALL = Settings(
@@ -53,7 +55,7 @@ class Trainer:
 def folder(tmp_path, monkeypatch):
     """An empty folder for results, and no clock."""
     monkeypatch.setattr(crossvalidation, "FOLDER", tmp_path / "new")
-    monkeypatch.setattr(crossvalidation.time, "perf_counter", lambda: 0.0)
+    monkeypatch.setattr(crossvalidating.time, "perf_counter", lambda: 0.0)
     return tmp_path / "new"
 
 
@@ -63,8 +65,8 @@ def cross_validate(folder, monkeypatch):
 
     def run(trainer=None, **changed):
         lines = []
-        monkeypatch.setattr(crossvalidation, "train", trainer or Trainer())
-        crossvalidation.cross_validate(origin(**changed), TRAINING, lines.append)
+        monkeypatch.setattr(crossvalidating, "train", trainer or Trainer())
+        crossvalidating.cross_validate(origin(**changed), TRAINING, lines.append)
         return lines
 
     return run
@@ -124,20 +126,20 @@ def planted():
     images[[20, 40, 104]] = images[0]  # across emotions, too
     images[60] = (0.6 * images[2] + 60).astype(np.uint8)
     images[90] = np.roll(images[4], 2, axis=1)
-    return data.Split(images, labels), [{0, 20, 40, 104}, {2, 60}, {4, 90}]
+    return fer2013.Split(images, labels), [{0, 20, 40, 104}, {2, 60}, {4, 90}]
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_photograph_is_on_both_sides_of_a_fold(seed):
     split, photographs = planted()
-    for inside, outside, _ in crossvalidation.folds(split, SMALL.model_copy(update={"seed": seed})):
+    for inside, outside, _ in crossvalidating.folds(split, SMALL.model_copy(update={"seed": seed})):
         for photograph in photographs:
             assert photograph <= set(inside) or photograph <= set(outside)
 
 
 def test_each_image_is_outside_once_and_inside_otherwise():
     split, _ = planted()
-    sides = crossvalidation.folds(split, SMALL)
+    sides = crossvalidating.folds(split, SMALL)
     assert len(sides) == SMALL.folds
     every = np.arange(len(split.labels))
     assert np.array_equal(np.sort(np.concatenate([outside for _, outside, _ in sides])), every)
@@ -147,21 +149,21 @@ def test_each_image_is_outside_once_and_inside_otherwise():
 
 def test_folds_keep_the_shares_of_the_emotions():
     split, _ = planted()
-    for _, outside, _ in crossvalidation.folds(split, SMALL):
+    for _, outside, _ in crossvalidating.folds(split, SMALL):
         counts = np.bincount(split.labels[outside], minlength=7)
         assert np.abs(counts - 5).max() <= 2  # groups of four cannot be shared out evenly
 
 
 def test_photographs_are_counted():
     split, photographs = planted()
-    count = sum(photographs for *_, photographs in crossvalidation.folds(split, SMALL))
-    assert count == len(np.unique(examination.components(split.images)))
+    count = sum(photographs for *_, photographs in crossvalidating.folds(split, SMALL))
+    assert count == len(np.unique(examining.components(split.images)))
     assert count <= len(split.labels) - sum(len(one) - 1 for one in photographs)
 
 
 def test_another_seed_gives_other_folds():
     one, other = (
-        crossvalidation.folds(TRAINING, SMALL.model_copy(update={"seed": seed})) for seed in (0, 1)
+        crossvalidating.folds(TRAINING, SMALL.model_copy(update={"seed": seed})) for seed in (0, 1)
     )
     assert not np.array_equal(one[0][1], other[0][1])
 
@@ -269,7 +271,7 @@ def test_real_trainings_of_drawn_faces(folder):
         learning_rates=[1e-3, 1e-5], hidden_neurons=[16, 1024], folds=2, images=35, epochs=1, seed=1
     )
     split = small_dataset().splits["Training"]
-    found = crossvalidation.cross_validate(origin(settings=settings), split)
+    found = crossvalidating.cross_validate(origin(settings=settings), split)
     assert found.finished
     for one in found.trainings:
         assert sum(one.answers) == sum(found.folds[one.fold].counts)
@@ -285,10 +287,10 @@ def test_real_trainings_of_drawn_faces(folder):
 def test_a_training_does_not_depend_on_those_before_it():
     recipe = SMALL.recipe("shallow", Cell(1e-3, 16))
     other = SMALL.recipe("shallow", Cell(1e-2, 16))
-    inside, outside = (data.subset(TRAINING, 35), data.subset(TRAINING, 21))
-    first = crossvalidation.train(recipe, inside, outside)
-    assert crossvalidation.train(other, inside, outside) != first
-    assert crossvalidation.train(recipe, inside, outside) == first
+    inside, outside = (fer2013.subset(TRAINING, 35), fer2013.subset(TRAINING, 21))
+    first = crossvalidating.train(recipe, inside, outside)
+    assert crossvalidating.train(other, inside, outside) != first
+    assert crossvalidating.train(recipe, inside, outside) == first
 
 
 # ---- read ---------------------------------------------------------------------------------------
@@ -353,32 +355,7 @@ def test_what_is_recorded_is_whole_and_of_the_published_dataset_and_todays_code(
     if found is None:
         pytest.skip(f"no cross-validation of {model} is recorded")
     assert found.finished and found.is_current
-    assert found.fingerprint == data.published_fingerprints()["Training"]
+    assert found.fingerprint == fer2013.published_fingerprints()["Training"]
     assert found.settings == crossvalidation.load(model)
-    images = found.settings.images or sum(data.FER2013["Training"]["counts"])
+    images = found.settings.images or sum(fer2013.FER2013["Training"]["counts"])
     assert sum(sum(fold.counts) for fold in found.folds) == images
-
-
-# ---- the command --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "source", "words"),
-    [
-        (["improved"], "some copy", EXPLAINED),
-        ([], None, EXPLAINED),
-        ([], "some copy", "Nothing was written"),
-    ],
-)
-def test_only_known_models_and_the_published_dataset_are_cross_validated(
-    folder, monkeypatch, arguments, source, words
-):
-    splits = {name: (one.images, one.labels) for name, one in DATASET.splits.items()}
-    monkeypatch.setattr(data, "load", lambda *_: data.make_dataset("fer2013", splits))
-    monkeypatch.setattr(crossvalidation.sys, "argv", ["", *arguments])
-    monkeypatch.delenv("FER2013", raising=False)
-    if source:
-        monkeypatch.setenv("FER2013", source)
-    with pytest.raises(SystemExit, match=words):
-        crossvalidation.main()
-    assert not folder.exists()

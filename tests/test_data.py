@@ -18,7 +18,7 @@ import pytest
 from helpers import EXPLAINED
 from PIL import Image
 
-from ferutils import data
+from ferutils.dataset import fer2013, reading
 
 SIZES = {"Training": 3, "PublicTest": 2, "PrivateTest": 1}  # images per class
 FORMS = {
@@ -82,7 +82,7 @@ def image_bytes(image, kind="png"):
     return buffer.getvalue()
 
 
-def tree(names=data.EMOTIONS, prefix=""):
+def tree(names=fer2013.EMOTIONS, prefix=""):
     """Names and contents of the image folder."""
     members = {f"{prefix}about.txt": b"text", f"{prefix}train/.hidden.png": b"no image"}
     for split, (images, labels) in tiny().items():
@@ -132,7 +132,7 @@ def write_form(form, folder):
     path = folder / FORMS[form]
     if "folder" in form or form == "synonyms":
         prefix = "fer2013/" if "deeper" in form else ""
-        members = tree(SYNONYMS if form == "synonyms" else data.EMOTIONS, prefix)
+        members = tree(SYNONYMS if form == "synonyms" else fer2013.EMOTIONS, prefix)
     else:
         content = icml_bytes() if "icml" in form else csv_bytes()
         name = "icml_face_data.csv" if "icml" in form else "fer2013/fer2013.csv"
@@ -166,7 +166,7 @@ def tiny_csv(tmp_path):
 
 def assert_same(one, other):
     assert one.fingerprints == other.fingerprints
-    for split in data.SPLITS:
+    for split in fer2013.SPLITS:
         np.testing.assert_array_equal(one.splits[split].images, other.splits[split].images)
         np.testing.assert_array_equal(one.splits[split].labels, other.splits[split].labels)
 
@@ -174,7 +174,7 @@ def assert_same(one, other):
 def refused(path, cache, *words):
     """The message with which a source is refused; nothing may be left in the cache."""
     with pytest.raises(ValueError, match=r"Expected .*\. Received: .*\. \w+") as caught:
-        data.load(path, cache)
+        reading.load(path, cache)
     message = str(caught.value)
     for word in words:
         assert word in message
@@ -187,10 +187,10 @@ def refused(path, cache, *words):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_dataset(form, tmp_path):
-    before = data.make_dataset("fer2013", tiny())
+    before = fer2013.make_dataset("fer2013", tiny())
     path = write_form(form, tmp_path)
     files = sorted(tmp_path.rglob("*"))
-    after = data.load(path)
+    after = reading.load(path)
     assert_same(before, after)
     assert after.counts() == {split: [size] * 7 for split, size in SIZES.items()}
     for split in after.splits.values():
@@ -206,12 +206,12 @@ def test_reads_jpeg_images(tmp_path):
             image = np.asarray(Image.open(io.BytesIO(content)))
             content, name = image_bytes(image, "jpeg"), name.replace(".png", ".JPG")
         members[name] = content
-    dataset = data.load(write_folder(tmp_path / "fer2013", members))
-    assert dataset.counts() == data.make_dataset("fer2013", tiny()).counts()
+    dataset = reading.load(write_folder(tmp_path / "fer2013", members))
+    assert dataset.counts() == fer2013.make_dataset("fer2013", tiny()).counts()
 
 
 def test_fingerprint_is_the_hash_of_sorted_records():
-    dataset = data.make_dataset("fer2013", tiny())
+    dataset = fer2013.make_dataset("fer2013", tiny())
     images, labels = tiny()["Training"]
     records = sorted(bytes([label]) + image.tobytes() for image, label in zip(images, labels))
     assert dataset.fingerprints["Training"] == hashlib.sha256(b"".join(records)).hexdigest()
@@ -221,29 +221,29 @@ def test_fingerprint_is_the_hash_of_sorted_records():
 
 
 def test_only_fer2013_is_compared_with_the_published_dataset():
-    assert data.make_dataset("drawn", tiny()).differences == ()
-    sentences = data.make_dataset("fer2013", tiny()).differences
-    assert [sentence.split(":")[0] for sentence in sentences] == list(data.SPLITS)
+    assert fer2013.make_dataset("drawn", tiny()).differences == ()
+    sentences = fer2013.make_dataset("fer2013", tiny()).differences
+    assert [sentence.split(":")[0] for sentence in sentences] == list(fer2013.SPLITS)
     assert "21 images instead of 28,709 (angry 3 instead of 3,995, " in sentences[0]
 
 
 def test_a_copy_that_differs_is_warned_of_once(tiny_csv, cache):
     for _ in range(2):  # read, then cached
         with pytest.warns(UserWarning, match="not the published one") as caught:
-            data.load(tiny_csv, cache)
+            reading.load(tiny_csv, cache)
         assert len(caught) == 1
         assert caught[0].filename == __file__
 
 
 def test_another_copy_is_not_taken_for_the_published_dataset(tiny_csv, cache, recwarn):
     with pytest.raises(ValueError, match=r"(?s)^Expected the published.*21 images instead of"):
-        data.load_published(str(tiny_csv), cache)
+        reading.load_published(str(tiny_csv), cache)
     assert not recwarn.list
     with pytest.raises(FileNotFoundError, match=EXPLAINED):
-        data.load_published(str(cache / "nowhere"), cache)
+        reading.load_published(str(cache / "nowhere"), cache)
     for nothing in (None, ""):
         with pytest.raises(ValueError, match=EXPLAINED):
-            data.load_published(nothing, cache)
+            reading.load_published(nothing, cache)
 
 
 @pytest.mark.parametrize(
@@ -263,16 +263,16 @@ def test_make_dataset_refuses_wrong_arrays(change):
     arrays = tiny()
     arrays["PublicTest"] = change(*arrays["PublicTest"])
     with pytest.raises(ValueError, match=r"Expected .*PublicTest.*\. Received: .*\. \w+"):
-        data.make_dataset("drawn", arrays)
+        fer2013.make_dataset("drawn", arrays)
 
 
 def test_make_dataset_refuses_missing_splits_and_unknown_names():
     arrays = tiny()
     with pytest.raises(ValueError, match="Received: 'cifar'"):
-        data.make_dataset("cifar", arrays)
+        fer2013.make_dataset("cifar", arrays)
     del arrays["PublicTest"]
     with pytest.raises(ValueError, match="Received: Training, PrivateTest"):
-        data.make_dataset("drawn", arrays)
+        fer2013.make_dataset("drawn", arrays)
 
 
 # Bad CSV files
@@ -341,7 +341,7 @@ def test_empty_csv_inside_gzip(tmp_path, cache):
     refused(tmp_path / "fer2013.csv.gz", cache, "an empty file")
 
 
-@pytest.mark.parametrize("split", data.SPLITS)
+@pytest.mark.parametrize("split", fer2013.SPLITS)
 def test_csv_without_one_split(split, tiny_csv, cache):
     lines = tiny_csv.read_bytes().splitlines(keepends=True)
     tiny_csv.write_bytes(b"".join(line for line in lines if split.encode() not in line))
@@ -369,7 +369,7 @@ def bad_image(kind):
         "huge": image_bytes(np.zeros((1, 1), np.uint8)).replace(
             b"\0\0\0\x01\0\0\0\x01", b"\0\x01\0\0\0\x01\0\0", 1
         ),
-        "fat": png + bytes(data.MAX_IMAGE_BYTES),
+        "fat": png + bytes(reading.MAX_IMAGE_BYTES),
     }[kind]
 
 
@@ -440,7 +440,7 @@ def test_folder_without_a_dataset(tmp_path, cache):
 @pytest.mark.parametrize("path", ["", "nowhere/fer2013.csv"])
 def test_missing_file(path, cache):
     with pytest.raises(FileNotFoundError, match=r"Expected .*\. Received: .* not exist\. Correct"):
-        data.load(path, cache)
+        reading.load(path, cache)
     assert not cache.exists()
 
 
@@ -489,7 +489,7 @@ def test_damaged_archives_never_raise_anything_else(name, tmp_path, cache):
         damaged[position] ^= 1 << random.randint(8)
         (tmp_path / name).write_bytes(damaged)
         try:
-            data.load(tmp_path / name)
+            reading.load(tmp_path / name)
         except ValueError as error:
             assert "Received: " in str(error)
 
@@ -524,7 +524,7 @@ def test_zip_with_a_link(tmp_path, cache):
     "form", ["csv", "csv.gz", "csv.xz", "csv in zip", "folder in zip", "csv in tar.gz", "folder"]
 )
 def test_what_unpacks_beyond_the_bound(form, tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(data, "MAX_BYTES", 50_000)
+    monkeypatch.setattr(reading, "MAX_BYTES", 50_000)
     refused(write_form(form, tmp_path), cache, "at most 50,000 bytes", "unpacks to more")
 
 
@@ -573,40 +573,42 @@ def forbid_reading(monkeypatch):
     def fail(source):
         raise AssertionError(f"{source} was read again")
 
-    monkeypatch.setattr(data, "_read", fail)
+    monkeypatch.setattr(reading, "_read", fail)
 
 
 @pytest.mark.parametrize("form", ["csv", "folder"])
 def test_second_read_comes_from_the_cache(form, tmp_path, cache, monkeypatch):
     path = write_form(form, tmp_path)
-    first = data.load(path, cache)
+    first = reading.load(path, cache)
     assert len(list(cache.iterdir())) == 1
     forbid_reading(monkeypatch)
-    second = data.load(path, cache)
+    second = reading.load(path, cache)
     assert_same(first, second)
-    assert second == data.Dataset("fer2013", second.splits, first.fingerprints, first.differences)
+    assert second == fer2013.Dataset(
+        "fer2013", second.splits, first.fingerprints, first.differences
+    )
 
 
 def test_changed_source_is_read_again(tiny_csv, cache):
-    data.load(tiny_csv, cache)
+    reading.load(tiny_csv, cache)
     arrays = {split: (255 - images, labels) for split, (images, labels) in tiny().items()}
     tiny_csv.write_bytes(csv_bytes(arrays))
     os.utime(tiny_csv, ns=(1, time.time_ns() + 10**9))
-    assert_same(data.load(tiny_csv, cache), data.make_dataset("fer2013", arrays))
+    assert_same(reading.load(tiny_csv, cache), fer2013.make_dataset("fer2013", arrays))
     assert len(list(cache.iterdir())) == 1
 
 
 def test_folder_with_one_changed_image_is_read_again(tmp_path, cache):
     path = write_form("folder", tmp_path)
-    before = data.load(path, cache)
+    before = reading.load(path, cache)
     image = next(path.glob("train/happy/*.png"))
     image.write_bytes(image_bytes(np.zeros((48, 48), np.uint8)))
-    assert data.load(path, cache).fingerprints["Training"] != before.fingerprints["Training"]
+    assert reading.load(path, cache).fingerprints["Training"] != before.fingerprints["Training"]
 
 
 @pytest.mark.parametrize("damage", ["cut off", "empty", "text", "pickle", "flipped bit"])
 def test_damaged_cache_is_replaced(damage, tiny_csv, cache, monkeypatch):
-    first = data.load(tiny_csv, cache)
+    first = reading.load(tiny_csv, cache)
     [file] = cache.iterdir()
     content = file.read_bytes()
     if damage == "pickle":
@@ -620,21 +622,21 @@ def test_damaged_cache_is_replaced(damage, tiny_csv, cache, monkeypatch):
                 "flipped bit": content[:20_000] + bytes([content[20_000] ^ 1]) + content[20_001:],
             }[damage]
         )
-    assert_same(data.load(tiny_csv, cache), first)
+    assert_same(reading.load(tiny_csv, cache), first)
     forbid_reading(monkeypatch)
-    assert_same(data.load(tiny_csv, cache), first)
+    assert_same(reading.load(tiny_csv, cache), first)
     assert list(cache.iterdir()) == [file]
 
 
 def test_cached_pixels_are_checked_against_the_fingerprint(tiny_csv, cache):
     """Also where the file itself is whole: its arrays were written with other pixels."""
-    first = data.load(tiny_csv, cache)
+    first = reading.load(tiny_csv, cache)
     [file] = cache.iterdir()
     with np.load(file) as stored:
         arrays = dict(stored)
     arrays["Training"][0, 7] ^= 1
     np.savez(file, **arrays)
-    assert_same(data.load(tiny_csv, cache), first)
+    assert_same(reading.load(tiny_csv, cache), first)
 
 
 def test_interrupted_writing_leaves_nothing(tiny_csv, cache, monkeypatch):
@@ -644,14 +646,14 @@ def test_interrupted_writing_leaves_nothing(tiny_csv, cache, monkeypatch):
 
     monkeypatch.setattr(np, "savez", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        data.load(tiny_csv, cache)
+        reading.load(tiny_csv, cache)
     assert not list(cache.iterdir())
 
 
 def test_cache_folder_that_cannot_be_written(tiny_csv, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.warns(UserWarning, match="could not be cached"):
-        assert data.load(tiny_csv, tmp_path / "file").name == "fer2013"
+        assert reading.load(tiny_csv, tmp_path / "file").name == "fer2013"
 
 
 # Subsets
@@ -663,8 +665,8 @@ def uneven():
     counts = [139, 15, 143, 251, 168, 111, 173]
     labels = np.repeat(np.arange(7, dtype=np.uint8), counts)
     images = np.random.RandomState(5).randint(0, 256, (1000, 48, 48), np.uint8)
-    arrays = dict.fromkeys(data.SPLITS, (images, labels))
-    return data.make_dataset("drawn", arrays).splits["Training"]
+    arrays = dict.fromkeys(fer2013.SPLITS, (images, labels))
+    return fer2013.make_dataset("drawn", arrays).splits["Training"]
 
 
 def records(split):
@@ -675,7 +677,7 @@ def test_subsets_keep_shares_order_and_nesting(uneven):
     shares = np.bincount(uneven.labels, minlength=7) / len(uneven.labels)
     smaller = set()
     for n in range(7, 1001):
-        part = data.subset(uneven, n)
+        part = fer2013.subset(uneven, n)
         assert len(part.labels) == n
         assert np.abs(np.bincount(part.labels, minlength=7) - n * shares).max() < 1
         if n % 50 == 0:
@@ -686,7 +688,7 @@ def test_subsets_keep_shares_order_and_nesting(uneven):
 
 
 def test_subset_is_fixed_and_not_the_first_of_each_class(uneven):
-    one, two = data.subset(uneven, 70), data.subset(uneven, 70)
+    one, two = fer2013.subset(uneven, 70), fer2013.subset(uneven, 70)
     np.testing.assert_array_equal(one.images, two.images)
     classes = [uneven.images[uneven.labels == label] for label in range(7)]
     parts = [one.images[one.labels == label] for label in range(7)]
@@ -694,21 +696,21 @@ def test_subset_is_fixed_and_not_the_first_of_each_class(uneven):
 
 
 def test_whole_subset_is_the_split(uneven):
-    whole = data.subset(uneven, 1000)
+    whole = fer2013.subset(uneven, 1000)
     np.testing.assert_array_equal(whole.images, uneven.images)
     np.testing.assert_array_equal(whole.labels, uneven.labels)
 
 
 def test_subset_of_a_split_without_one_class(uneven):
     rest = uneven.labels != 1
-    part = data.subset(data.Split(uneven.images[rest], uneven.labels[rest]), 100)
+    part = fer2013.subset(fer2013.Split(uneven.images[rest], uneven.labels[rest]), 100)
     assert len(part.labels) == 100
 
 
 @pytest.mark.parametrize("n", [-1, 0, 6, 1001])
 def test_subset_of_impossible_size(n, uneven):
     with pytest.raises(ValueError, match=rf"Expected .* 7 to 1,000\. Received: {n}\. Choose"):
-        data.subset(uneven, n)
+        fer2013.subset(uneven, n)
 
 
 # The real dataset
@@ -720,7 +722,7 @@ def real(fer2013_path, tmp_path_factory):
     cache, seconds = tmp_path_factory.mktemp("cache"), []
     for _ in range(4):
         start = time.perf_counter()
-        dataset = data.load(fer2013_path, cache)
+        dataset = reading.load(fer2013_path, cache)
         seconds.append(time.perf_counter() - start)
     shutil.rmtree(cache)
     return dataset, seconds
@@ -729,7 +731,7 @@ def real(fer2013_path, tmp_path_factory):
 @pytest.mark.dataset
 def test_real_dataset_is_the_published_one(real):
     dataset, _ = real
-    for split, published in data.FER2013.items():
+    for split, published in fer2013.FER2013.items():
         assert dataset.counts()[split] == published["counts"]
         assert dataset.fingerprints[split] == published["fingerprint"]
     assert dataset.differences == ()
@@ -737,8 +739,8 @@ def test_real_dataset_is_the_published_one(real):
 
 @pytest.mark.dataset
 def test_real_dataset_is_taken_for_the_published_one(fer2013_path, tmp_path):
-    dataset = data.load_published(str(fer2013_path), tmp_path)
-    assert dataset.fingerprints == data.published_fingerprints()
+    dataset = reading.load_published(str(fer2013_path), tmp_path)
+    assert dataset.fingerprints == fer2013.published_fingerprints()
 
 
 @pytest.mark.dataset
@@ -755,7 +757,7 @@ def test_blurred_copy_is_named(real):
     images = arrays["Training"][0].astype(np.uint16)
     blurred = (images + np.roll(images, 1, axis=1) + np.roll(images, 1, axis=2)) // 3
     arrays["Training"] = blurred.astype(np.uint8), arrays["Training"][1]
-    [sentence] = data.make_dataset("fer2013", arrays).differences
+    [sentence] = fer2013.make_dataset("fer2013", arrays).differences
     assert sentence.startswith("Training: 28,709 images as published, but their pixels are not")
     assert "blurred" in sentence
     assert "instead of f76e9f0f..." in sentence
@@ -764,12 +766,12 @@ def test_blurred_copy_is_named(real):
 @pytest.mark.dataset
 def test_real_subset_is_stratified(real):
     split = real[0].splits["Training"]
-    counts = np.bincount(data.subset(split, 2000).labels, minlength=7)
+    counts = np.bincount(fer2013.subset(split, 2000).labels, minlength=7)
     assert counts.sum() == 2000
-    assert np.abs(counts - 2000 * np.array(data.FER2013["Training"]["counts"]) / 28709).max() < 1
+    assert np.abs(counts - 2000 * np.array(fer2013.FER2013["Training"]["counts"]) / 28709).max() < 1
 
 
 def test_importing_is_quick_and_needs_no_keras():
-    code = "import sys, ferutils.data; print('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    code = "import sys, ferutils.dataset.reading; print({'tensorflow', 'keras'} & set(sys.modules))"
     command = [sys.executable, "-c", code]
-    assert subprocess.run(command, capture_output=True, check=True).stdout.strip() == b"False"
+    assert subprocess.run(command, capture_output=True, check=True).stdout.strip() == b"set()"

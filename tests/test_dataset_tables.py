@@ -2,9 +2,10 @@
 
 from synthetic import PUBLISHED
 
-from ferutils import dataset_tables, prose
-from ferutils.data import EMOTIONS, SPLITS
-from ferutils.examination import METHOD, Alike, Examination
+from ferutils.dataset.fer2013 import EMOTIONS, SPLITS
+from ferutils.measuring.examining import METHOD
+from ferutils.records.examination import Alike, Examination
+from ferutils.report import dataset_tables, prose
 
 NONE = [0] * 7
 ANGRY, SAD = EMOTIONS.index("angry"), EMOTIONS.index("sad")

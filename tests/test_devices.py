@@ -9,7 +9,8 @@ import time
 import pytest
 from helpers import EXPLAINED, small_recipe
 
-from ferutils import devices, kernel, paths
+from ferutils import paths
+from ferutils.measuring import devices, kernel
 
 TWO = """\
 GPU 0: NVIDIA A100 (UUID: GPU-aaaa1111-0000)
@@ -62,7 +63,7 @@ def test_the_cards_are_those_that_cuda_would_use(machine, listed, visible, found
 
 CLAIM = """
 import os, sys
-from ferutils import devices
+from ferutils.measuring import devices
 devices.claim(); devices.claim()
 print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
 sys.stdin.read()

@@ -13,7 +13,10 @@ from browsing import BROKEN_IMAGES, PAGES, Reader
 from PIL import Image
 from test_figures import contrast, letters_of
 
-from ferutils import figures, metrics, paths, study
+from ferutils import paths
+from ferutils.claims import metrics
+from ferutils.records import study
+from ferutils.report import figures
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from ferutils import data, examination, faces
+from ferutils.dataset import faces, fer2013, reading
+from ferutils.measuring import examining
+from ferutils.records import examination
 
 
 def arrays_of(dataset):
@@ -15,13 +17,13 @@ def arrays_of(dataset):
 
 
 def dataset_of(arrays):
-    return data.make_dataset("drawn", {name: tuple(both) for name, both in arrays.items()})
+    return fer2013.make_dataset("drawn", {name: tuple(both) for name, both in arrays.items()})
 
 
 @pytest.fixture
 def planted():
     """Drawn faces with copies across splits, a contradiction and a blank picture planted."""
-    arrays = arrays_of(faces.draw({split: [3] * 7 for split in data.SPLITS}))
+    arrays = arrays_of(faces.draw({split: [3] * 7 for split in fer2013.SPLITS}))
     training, labels = arrays["Training"]
     arrays["PublicTest"][0][4] = training[0]  # a copy across splits ...
     arrays["PublicTest"][1][4] = (labels[0] + 1) % 7  # ... with another label
@@ -32,8 +34,8 @@ def planted():
 
 
 def test_planted_copies_contradictions_and_blanks_are_found(planted):
-    found = examination.examine(planted)
-    assert found.images == dict.fromkeys(data.SPLITS, 21)
+    found = examining.examine(planted)
+    assert found.images == dict.fromkeys(fer2013.SPLITS, 21)
     assert found.copies_within == {"Training": 0, "PublicTest": 0, "PrivateTest": 1}
     assert found.copies_in_all == 3
     assert {name: len(places) for name, places in found.in_training.items()} == {
@@ -41,11 +43,11 @@ def test_planted_copies_contradictions_and_blanks_are_found(planted):
         "PrivateTest": 2,
     }
     assert (found.contradicting_pictures, found.contradicting_images) == (1, 2)
-    assert [len(found.blank[name]) for name in data.SPLITS] == [1, 0, 0]
+    assert [len(found.blank[name]) for name in fer2013.SPLITS] == [1, 0, 0]
 
 
 def test_positions_point_at_the_images(planted):
-    found = examination.examine(planted)
+    found = examining.examine(planted)
     training = {image.tobytes() for image in planted.splits["Training"].images}
     for name, places in found.in_training.items():
         images = planted.splits[name].images
@@ -55,7 +57,7 @@ def test_positions_point_at_the_images(planted):
 
 
 def test_an_examination_is_read_as_it_was_written(planted, tmp_path):
-    found = examination.examine(planted)
+    found = examining.examine(planted)
     examination.write(found, tmp_path / "examination.json")
     assert examination.read(tmp_path / "examination.json") == found
     assert [file.name for file in tmp_path.iterdir()] == ["examination.json"]
@@ -122,18 +124,18 @@ CHANGES = (
     mirrored,
     smoothed,
 )
-DRAWN = {split: [6] * 7 for split in data.SPLITS}
+DRAWN = {split: [6] * 7 for split in fer2013.SPLITS}
 
 
 def groups_of(dataset):
     """The group of each image of all splits, one after the other."""
-    images = [dataset.splits[name].images for name in data.SPLITS]
-    return examination.components(np.concatenate(images))
+    images = [dataset.splits[name].images for name in fer2013.SPLITS]
+    return examining.components(np.concatenate(images))
 
 
 def group_of(dataset, groups, image):
     """The number of the group of an image, wherever it stands."""
-    every = np.concatenate([dataset.splits[name].images for name in data.SPLITS])
+    every = np.concatenate([dataset.splits[name].images for name in fer2013.SPLITS])
     (places,) = np.nonzero((every == image).all(axis=(1, 2)))
     return groups[places[0]]
 
@@ -158,7 +160,7 @@ def changed():
 
 @pytest.fixture(scope="module")
 def found_changed(changed):
-    return examination.examine(changed[0])
+    return examining.examine(changed[0])
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +182,7 @@ def test_as_many_changed_copies_are_found_as_were_planted(changed, found_changed
     assert found.near.sizes == {2: len(CHANGES)}
     assert found.exact.sizes == {}
     assert found.copies_in_all == 0
-    within, across = (np.sum(found.near.images["Training"][name]) for name in data.SPLITS[:2])
+    within, across = (np.sum(found.near.images["Training"][name]) for name in fer2013.SPLITS[:2])
     assert (within, across) == (len(CHANGES), len(CHANGES) / 2)
     assert np.sum(found.near.pairs["Training"]["Training"]) == len(CHANGES) / 2
     assert np.sum(found.near.pairs["Training"]["PublicTest"]) == len(CHANGES) / 2
@@ -188,9 +190,9 @@ def test_as_many_changed_copies_are_found_as_were_planted(changed, found_changed
 
 def test_the_links_are_the_same_in_blocks_of_any_size(changed, monkeypatch):
     images = changed[0].splits["Training"].images
-    at_once = examination.links(images)
-    monkeypatch.setattr(examination, "BLOCK", 5)
-    in_blocks = examination.links(images)
+    at_once = examining.links(images)
+    monkeypatch.setattr(examining, "BLOCK", 5)
+    in_blocks = examining.links(images)
     assert len(at_once) == len(CHANGES) / 2
     columns = ["first", "second", "mirrored"]
     assert in_blocks[columns].equals(at_once[columns])
@@ -207,7 +209,7 @@ def test_positions_point_at_changed_copies(changed, found_changed):
 
 
 def test_different_faces_are_not_taken_for_one():
-    found = examination.examine(faces.draw(DRAWN, seed=1))
+    found = examining.examine(faces.draw(DRAWN, seed=1))
     assert found.candidates > 0
     assert found.linked == 0
     assert found.near.sizes == {}
@@ -218,7 +220,7 @@ def test_copies_of_copies_are_one_group():
     first = arrays["Training"][0][0]
     arrays["PublicTest"][0][3] = shifted(first, 4)
     arrays["PrivateTest"][0][3] = shifted(first, 8)  # too far from the first to be linked with it
-    found = examination.examine(dataset_of(arrays))
+    found = examining.examine(dataset_of(arrays))
     assert found.linked == 2
     assert found.near.sizes == {3: 1}
     assert len(found.near_in_training["PrivateTest"]) == 1
@@ -230,8 +232,8 @@ def test_labels_of_a_photograph_are_set_against_each_other():
     images[41] = images[0]  # neutral, as angry as the first
     arrays["PublicTest"][0][20] = brighter(images[0])  # happy, likewise
     arrays["PrivateTest"][0][:2] = brighter(images[12])  # twice angry, once fear
-    found = examination.examine(dataset_of(arrays))
-    emotion = {name: label for label, name in enumerate(data.EMOTIONS)}
+    found = examining.examine(dataset_of(arrays))
+    emotion = {name: label for label, name in enumerate(fer2013.EMOTIONS)}
     angry, fear = emotion["angry"], emotion["fear"]
     happy, neutral = emotion["happy"], emotion["neutral"]
 
@@ -255,7 +257,7 @@ def test_each_split_is_set_against_each_and_itself_by_emotion():
     public = arrays["PublicTest"][0]
     arrays["PrivateTest"][0][5] = public[40]  # angry and neutral
     public[1] = public[0]  # both angry
-    found = examination.examine(dataset_of(arrays)).exact
+    found = examining.examine(dataset_of(arrays)).exact
     assert found.images["PublicTest"]["PrivateTest"] == [0, 0, 0, 0, 0, 0, 1]
     assert found.images["PrivateTest"]["PublicTest"] == [1, 0, 0, 0, 0, 0, 0]
     assert found.images["PublicTest"]["PublicTest"] == [2, 0, 0, 0, 0, 0, 0]
@@ -273,7 +275,7 @@ def test_blank_pictures_are_grouped_by_equality_alone():
     images[0], images[1] = 7, 7
     images[2:4] = np.repeat([9, 12] * 3, 8)  # stripes, hardly to be seen
     images[3, 0, 0] = 13
-    found = examination.examine(dataset_of(arrays))
+    found = examining.examine(dataset_of(arrays))
     assert len(found.blank["Training"]) == 4
     assert found.unlike_faces["Training"] == []
     assert found.linked == 0
@@ -300,7 +302,7 @@ def test_notices_and_signs_are_found_and_faces_are_not():
     arrays["PublicTest"][0][9] = notice
     arrays["PrivateTest"][0][9] = sign
     dataset = dataset_of(arrays)
-    found = examination.examine(dataset).unlike_faces
+    found = examining.examine(dataset).unlike_faces
     assert {name: len(places) for name, places in found.items()} == {
         "Training": 0,
         "PublicTest": 1,
@@ -321,17 +323,17 @@ def test_another_crop_of_a_notice_is_found_with_it():
     noise = np.random.default_rng(0).integers(-9, 9, second.shape)
     arrays["Training"][0][3] = first
     arrays["PublicTest"][0][3] = np.clip(second + noise, 0, 255)  # ... and many in the second's
-    assert examination.placeholders(arrays["PublicTest"][0]).sum() == 0
-    found = examination.examine(dataset_of(arrays)).unlike_faces
-    assert [len(found[name]) for name in data.SPLITS] == [1, 1, 0]
+    assert examining.placeholders(arrays["PublicTest"][0]).sum() == 0
+    found = examining.examine(dataset_of(arrays)).unlike_faces
+    assert [len(found[name]) for name in fer2013.SPLITS] == [1, 1, 0]
 
 
 def test_groups_are_numbered_for_every_image_as_the_examination_finds_them(planted):
     groups = groups_of(planted)
-    sizes = [len(planted.splits[name].labels) for name in data.SPLITS]
+    sizes = [len(planted.splits[name].labels) for name in fer2013.SPLITS]
     assert groups.shape == (sum(sizes),)
     training, public, private = np.split(groups, np.cumsum(sizes)[:-1])
-    found = examination.examine(planted)
+    found = examining.examine(planted)
     for name, part in (("PublicTest", public), ("PrivateTest", private)):
         assert np.flatnonzero(np.isin(part, training)).tolist() == found.near_in_training[name]
 
@@ -346,7 +348,7 @@ def test_a_damaged_examination_is_refused(tmp_path, content):
 
 
 def test_an_examination_without_the_second_look_is_refused(planted, tmp_path):
-    found = examination.examine(planted)
+    found = examining.examine(planted)
     file = tmp_path / "examination.json"
     file.write_text(found.model_dump_json(exclude={"near", "method"}))
     with pytest.raises(ValueError, match="no method, near"):
@@ -354,7 +356,7 @@ def test_an_examination_without_the_second_look_is_refused(planted, tmp_path):
 
 
 def test_the_recorded_examination_was_made_by_this_method():
-    assert examination.read().method == examination.METHOD
+    assert examination.read().method == examining.METHOD
 
 
 def test_the_recorded_examination_agrees_with_itself():
@@ -373,7 +375,7 @@ def test_the_recorded_examination_agrees_with_itself():
 
 def test_the_recorded_examination_is_of_the_published_dataset():
     found = examination.read()
-    assert found.fingerprints == {s: data.FER2013[s]["fingerprint"] for s in data.SPLITS}
+    assert found.fingerprints == {s: fer2013.FER2013[s]["fingerprint"] for s in fer2013.SPLITS}
     # Published: 1,853 of the images are copies of an earlier one.
     assert found.copies_in_all == 1853
 
@@ -381,7 +383,7 @@ def test_the_recorded_examination_is_of_the_published_dataset():
 @pytest.mark.slow
 @pytest.mark.dataset
 def test_the_real_dataset_gives_the_recorded_examination(fer2013_path):
-    found, recorded = examination.examine(data.load(fer2013_path)), examination.read()
+    found, recorded = examining.examine(reading.load(fer2013_path)), examination.read()
     compared = {"near", "near_in_training", "candidates", "linked", "linked_mirrored"}
     compared |= {"unlike_faces"}  # with their groups
     assert found.model_dump(exclude=compared) == recorded.model_dump(exclude=compared)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
-from ferutils import data, faces
+from ferutils.dataset import faces, fer2013
 
 FEW = {"Training": [6] * 7, "PublicTest": [2] * 7, "PrivateTest": [1, 2, 0, 3, 1, 2, 1]}
 
@@ -74,27 +74,29 @@ def test_the_same_seed_draws_the_same_dataset(drawn):
 
 def test_another_seed_draws_other_faces(drawn):
     other = faces.draw(FEW, seed=1)
-    assert not any(rows(other.splits[split]) & rows(drawn.splits[split]) for split in data.SPLITS)
+    assert not any(
+        rows(other.splits[split]) & rows(drawn.splits[split]) for split in fer2013.SPLITS
+    )
 
 
 def test_a_smaller_dataset_is_part_of_a_larger_one(drawn):
     fewer = {"Training": [1, 0, 6, 2, 3, 4, 5], "PublicTest": [1] * 7, "PrivateTest": [1] + [0] * 6}
     small = faces.draw(fewer)
-    assert all(rows(small.splits[split]) <= rows(drawn.splits[split]) for split in data.SPLITS)
+    assert all(rows(small.splits[split]) <= rows(drawn.splits[split]) for split in fer2013.SPLITS)
 
 
 def test_default_counts_are_balanced_and_of_the_three_splits():
-    assert tuple(faces.DEFAULT_COUNTS) == data.SPLITS
+    assert tuple(faces.DEFAULT_COUNTS) == fer2013.SPLITS
     assert [sum(row) for row in faces.DEFAULT_COUNTS.values()] == [2100, 350, 350]
 
 
 def test_every_emotion_and_unit_has_its_movements():
-    assert tuple(faces.ACTION_UNITS) == data.EMOTIONS
+    assert tuple(faces.ACTION_UNITS) == fer2013.EMOTIONS
     used = {unit for units in faces.ACTION_UNITS.values() for unit in units}
     assert used == {unit for combination in faces.MOVEMENTS for unit in combination}
 
 
-@pytest.mark.parametrize("emotion", data.EMOTIONS)
+@pytest.mark.parametrize("emotion", fer2013.EMOTIONS)
 def test_own_units_are_strong_and_others_weak(emotion):
     units = faces.intensities(emotion, np.random.default_rng(0))
     own = faces.ACTION_UNITS[emotion]
@@ -121,14 +123,14 @@ def test_brows_slant_to_the_nose_in_angry_and_away_from_it_in_sad():
 
 
 def test_eyes_are_widest_in_surprise_and_narrow_in_disgust_and_happy():
-    opening = {emotion: height(face_of(emotion)["eye_right"]) for emotion in data.EMOTIONS}
+    opening = {emotion: height(face_of(emotion)["eye_right"]) for emotion in fer2013.EMOTIONS}
     assert max(opening, key=opening.get) == "surprise"
     assert max(opening["disgust"], opening["happy"]) < 0.8 * opening["neutral"]
 
 
 def test_jaw_drops_in_surprise_and_fear_alone():
     opening = {}
-    for emotion in data.EMOTIONS:
+    for emotion in fer2013.EMOTIONS:
         upper, lower = np.split(face_of(emotion)["gap"], 2)
         opening[emotion] = lower[len(lower) // 2, 1] - upper[len(upper) // 2, 1]
     assert min(opening["surprise"], opening["fear"]) > 0.2
@@ -136,7 +138,7 @@ def test_jaw_drops_in_surprise_and_fear_alone():
 
 
 def test_mouth_is_wide_in_happy_and_fear_and_narrow_in_angry_and_surprise():
-    width = {emotion: np.ptp(face_of(emotion)["lips"][:, 0]) for emotion in data.EMOTIONS}
+    width = {emotion: np.ptp(face_of(emotion)["lips"][:, 0]) for emotion in fer2013.EMOTIONS}
     assert min(width["happy"], width["fear"]) > 1.2 * width["neutral"]
     assert max(width["angry"], width["surprise"]) < 0.9 * width["neutral"]
 

@@ -19,7 +19,10 @@ from pathlib import Path
 import pytest
 from helpers import EXPLAINED, FEW, small_dataset, small_recipe, work_in
 
-from ferutils import checkpoints, faces, models, paths, recipes, records, runs, training
+from ferutils import paths
+from ferutils.dataset import faces
+from ferutils.measuring import checkpoints, models, recording, training
+from ferutils.records import recipes, runs
 
 TESTS = Path(__file__).parent
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -52,7 +55,7 @@ def quick(monkeypatch):
     def epoch(model, recipe, trained_on, watched, number):
         trained.append(number)
         model.set_weights([weight + 0.001 * number for weight in model.get_weights()])
-        row = dict.fromkeys(records.HISTORY_COLUMNS, 1 / (3 + number))
+        row = dict.fromkeys(runs.HISTORY_COLUMNS, 1 / (3 + number))
         return row | {"epoch": number}
 
     monkeypatch.setattr(training, "_epoch", epoch)
@@ -84,7 +87,7 @@ def failing(problem):
 def refused(capsys):
     """The error of a run that could not be made, and what it said."""
     with pytest.raises((OSError, ValueError)) as refusal:
-        runs.obtain(small_recipe())
+        recording.obtain(small_recipe())
     return refusal.value, capsys.readouterr().out
 
 
@@ -97,7 +100,7 @@ def undisturbed(places, quick, monkeypatch):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FERUTILS_RUNS", str(places / "undisturbed" / "runs"))
         patch.setenv("FERUTILS_CACHE", str(places / "undisturbed" / "cache"))
-        record = runs.obtain(small_recipe())
+        record = recording.obtain(small_recipe())
     quick.clear()
     return record
 
@@ -105,7 +108,7 @@ def undisturbed(places, quick, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "place, name",
-    [(training.paths, "reserve"), (records, "_write_through")],
+    [(training.storage, "reserve"), (runs, "_write_through")],
     ids=["weights", "record"],
 )
 def test_a_disk_that_is_full_at_the_end_costs_no_epoch(
@@ -115,8 +118,8 @@ def test_a_disk_that_is_full_at_the_end_costs_no_epoch(
         problem, said = refused(capsys)
     assert problem.errno == errno.ENOSPC
     assert "The same command goes on after epoch 2." in said
-    assert records.read_all(places / "runs") == []
-    record = runs.obtain(small_recipe())
+    assert runs.read_all(places / "runs") == []
+    record = recording.obtain(small_recipe())
     assert quick == [1, 2]
     assert same_numbers(record, undisturbed)
     assert record.run.resumed_after_epochs == [2]
@@ -143,9 +146,9 @@ def test_a_small_disk_stops_a_run_with_its_name_and_a_larger_one_lets_it_go_on(
     assert problem.errno == errno.ENOSPC
     assert "No checkpoint after epoch 2: No space left on device." in said
     assert "The same command goes on after epoch 1." in said
-    assert records.read_all(places / "runs") == []
+    assert runs.read_all(places / "runs") == []
     small_disk()
-    record = runs.obtain(small_recipe())
+    record = recording.obtain(small_recipe())
     assert quick == [1, 2, 2]
     assert same_numbers(record, undisturbed)
     assert record.run.resumed_after_epochs == [1]
@@ -160,7 +163,7 @@ def test_weights_are_not_begun_where_they_have_no_room(places, monkeypatch):
         wanted.append(size)
         raise FULL
 
-    monkeypatch.setattr(training.paths, "reserve", reserve)
+    monkeypatch.setattr(training.storage, "reserve", reserve)
     with pytest.raises(OSError, match="No space left"):
         training.save_weights(model, places / "full" / "a.weights.h5")
     assert list((places / "full").iterdir()) == []
@@ -179,7 +182,7 @@ def test_a_file_where_a_folder_should_be_is_refused_before_the_training(
     (places / "file").write_text("in the way")
     monkeypatch.setenv(variable, str(places / "file"))
     with pytest.raises(ValueError, match=EXPLAINED) as refusal:
-        runs.obtain(small_recipe())
+        recording.obtain(small_recipe())
     assert "FERUTILS_CACHE" in str(refusal.value)
     assert quick == []
 
@@ -193,17 +196,17 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_the_training(
         os, "access", lambda path, mode: path != places / folder and real(path, mode)
     )
     with pytest.raises(ValueError, match=EXPLAINED) as refusal:
-        runs.obtain(small_recipe())
+        recording.obtain(small_recipe())
     assert str(places / folder) in str(refusal.value)
     assert quick == []
 
 
 @pytest.mark.slow
 def test_a_recorded_run_is_read_where_nothing_can_be_written(places, quick, monkeypatch):
-    record = runs.obtain(small_recipe())
+    record = recording.obtain(small_recipe())
     (places / "file").write_text("in the way")
     monkeypatch.setenv("FERUTILS_CACHE", str(places / "file"))
-    assert runs.obtain(small_recipe()).run == record.run
+    assert recording.obtain(small_recipe()).run == record.run
 
 
 # Records that lost a part: what test_records.py damages, met by a run
@@ -211,23 +214,23 @@ def test_a_recorded_run_is_read_where_nothing_can_be_written(places, quick, monk
 
 @pytest.mark.slow
 def test_a_record_without_its_description_is_made_again(places, quick):
-    record = runs.obtain(small_recipe())
+    record = recording.obtain(small_recipe())
     (places / "runs" / record.run.id / "run.json").unlink()
-    assert same_numbers(runs.obtain(small_recipe()), record)
+    assert same_numbers(recording.obtain(small_recipe()), record)
     assert quick == [1, 2, 1, 2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", records.CHECKED)
+@pytest.mark.parametrize("file", runs.CHECKED)
 @pytest.mark.parametrize("damage", ["missing", "cut off", "edited"])
 def test_a_damaged_record_is_an_error_that_says_what_to_do(places, quick, file, damage):
-    record = runs.obtain(small_recipe())
+    record = recording.obtain(small_recipe())
     path = places / "runs" / record.run.id / file
     content = path.read_bytes()
     damaged = {"cut off": content[:-9], "edited": content.replace(content[40:41], b"7", 1)}
     path.write_bytes(damaged[damage]) if damage in damaged else path.unlink()
     with pytest.raises(ValueError, match=EXPLAINED):
-        runs.obtain(small_recipe())
+        recording.obtain(small_recipe())
     assert quick == [1, 2]
 
 
@@ -237,9 +240,9 @@ def test_a_damaged_record_is_an_error_that_says_what_to_do(places, quick, file, 
 @pytest.mark.slow
 def test_a_training_does_not_go_on_with_another_dataset(places, quick, monkeypatch, drawn, redrawn):
     with patched(training, "_predict", failing(MemoryError())), pytest.raises(MemoryError):
-        runs.obtain(small_recipe())
-    monkeypatch.setattr(runs.faces, "draw", lambda: redrawn)
-    record = runs.obtain(small_recipe())
+        recording.obtain(small_recipe())
+    monkeypatch.setattr(recording.faces, "draw", lambda: redrawn)
+    record = recording.obtain(small_recipe())
     assert quick == [1, 2, 1, 2]
     assert record.run.dataset.fingerprints == redrawn.fingerprints
     assert record.run.resumed_after_epochs == []
@@ -250,9 +253,10 @@ def test_a_training_does_not_go_on_with_another_dataset(places, quick, monkeypat
 
 HOLDING = """
 import sys, time
-from ferutils import paths, runs
+from ferutils import paths
+from ferutils.measuring import recording
 (paths.cache() / "locks").mkdir(parents=True)
-with runs._alone("shallow-0123456789ab"):
+with recording._alone("shallow-0123456789ab"):
     print("locked", flush=True)
     time.sleep(600)
 """
@@ -265,14 +269,18 @@ def test_the_lock_of_a_dead_process_blocks_nobody(places, capsys):
         stdout=subprocess.PIPE,
     )
     assert holder.stdout.readline() == b"locked\n"
-    with pytest.raises(TimeoutError), waiting_at_most(0.5), runs._alone("shallow-0123456789ab"):
+    with (
+        pytest.raises(TimeoutError),
+        waiting_at_most(0.5),
+        recording._alone("shallow-0123456789ab"),
+    ):
         pass
     assert "another process trains it; waiting for its record." in capsys.readouterr().out
-    with waiting_at_most(5), runs._alone("shallow-ba9876543210"):
+    with waiting_at_most(5), recording._alone("shallow-ba9876543210"):
         pass
     holder.kill()
     holder.communicate()
-    with waiting_at_most(5), runs._alone("shallow-0123456789ab"):
+    with waiting_at_most(5), recording._alone("shallow-0123456789ab"):
         pass
     assert capsys.readouterr().out == ""
 
@@ -294,7 +302,7 @@ def waiting_at_most(seconds):
 @pytest.mark.slow
 def test_a_clock_set_back_changes_no_time_of_a_run(places, quick, monkeypatch):
     with patched(training, "_predict", failing(MemoryError())), pytest.raises(MemoryError):
-        runs.obtain(small_recipe())
+        recording.obtain(small_recipe())
 
     class Earlier(datetime):
         @classmethod
@@ -303,10 +311,10 @@ def test_a_clock_set_back_changes_no_time_of_a_run(places, quick, monkeypatch):
 
     monkeypatch.setattr(checkpoints, "datetime", Earlier)
     monkeypatch.setattr(checkpoints.time, "time", lambda: 0.0)
-    record = runs.obtain(small_recipe())
+    record = recording.obtain(small_recipe())
     assert abs((datetime.now(UTC) - record.run.started).total_seconds()) < 600
     assert 0 < record.run.cost.wall_seconds < 600
-    assert runs.obtain(small_recipe()).run == record.run
+    assert recording.obtain(small_recipe()).run == record.run
 
 
 # Home
@@ -338,7 +346,7 @@ def test_a_home_that_cannot_be_written_to_keeps_nobody_from_training_and_reporti
         text=True,
     )
     assert finished.returncode == 0, finished.stderr
-    (record,) = records.read_all(places / "runs")
+    (record,) = runs.read_all(places / "runs")
     assert record.recipe == small
 
 

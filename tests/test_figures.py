@@ -22,8 +22,10 @@ from matplotlib.text import Text
 from PIL import Image
 from synthetic import PAPER, PUBLISHED, answers, layers, record, selected, study
 
-from ferutils import figures, metrics, paths, tables
-from ferutils.data import EMOTIONS, SPLITS
+from ferutils import paths
+from ferutils.claims import metrics
+from ferutils.dataset.fer2013 import EMOTIONS, SPLITS
+from ferutils.report import figures, tables
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHALLOW = record("shallow")
@@ -93,12 +95,12 @@ def number(text):
 
 
 def test_drawing_needs_no_keras():
-    code = "import ferutils.figures, sys; sys.exit('keras' in sys.modules)"
+    code = "import ferutils.report.figures, sys; sys.exit('keras' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_figure_is_drawn_here():
-    tree = ast.parse((paths.ROOT / "ferutils" / "figures.py").read_text(encoding="utf-8"))
+    tree = ast.parse((paths.ROOT / "ferutils/report/figures.py").read_text(encoding="utf-8"))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     drawing = [one for one in functions if ast.unparse(one.returns) in ("Axes", "np.ndarray")]
     public = {one.name for one in drawing if not one.name.startswith("_")}

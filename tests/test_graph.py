@@ -79,7 +79,7 @@ def test_a_change_of_a_notebook_executes_that_one(checkout):
 
 
 def test_a_change_of_the_package_executes_the_pages_and_trains_nothing(checkout):
-    change(checkout / "ferutils" / "figures.py")
+    change(checkout / "ferutils" / "report" / "figures.py")
     pages = len(list((checkout / "notebooks").glob("*.ipynb")))
     assert planned(checkout, "book") == {"page": pages, "html": 1}
 
@@ -100,7 +100,7 @@ def test_a_new_seed_trains_one_run(checkout):
 def test_a_record_is_never_made_again(checkout):
     recorded = {path.parent.name for path in (checkout / "book" / "runs").glob("*/run.json")}
     change(checkout / "Snakefile", '" --log-output', '"  --log-output')
-    change(checkout / "ferutils" / "training.py")
+    change(checkout / "ferutils" / "measuring" / "training.py")
     printed = snakemake(checkout, "--dry-run", "book", "study")
     wanted = set(re.findall(r"output: book/runs/([\w-]+)/run.json", printed))
     assert wanted and not wanted & recorded

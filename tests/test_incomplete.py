@@ -5,7 +5,8 @@ import pytest
 from nbformat import v4
 from sphinx.testing.util import SphinxTestApp
 
-from ferutils import pages, paths
+from ferutils import paths
+from ferutils.site import pages
 
 pytestmark = pytest.mark.slow
 CONFIG = """

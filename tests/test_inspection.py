@@ -13,7 +13,10 @@ import pytest
 from helpers import small_dataset
 from keras import layers
 
-from ferutils import data, inspection, models, paper, recipes
+from ferutils.claims import paper
+from ferutils.dataset import fer2013
+from ferutils.measuring import inspecting, models
+from ferutils.records import inspection, recipes
 
 RECORDED = inspection.read()
 RECIPE = recipes.make(model="shallow")
@@ -36,7 +39,7 @@ def compiled(*hidden, rescaling=1 / 255, optimizer=None):
 
 
 def seen(*hidden, steps=1, drawn=DRAWN, **options):
-    return inspection.inspect_network(compiled(*hidden, **options), RECIPE, drawn, steps)
+    return inspecting.inspect_network(compiled(*hidden, **options), RECIPE, drawn, steps)
 
 
 def hidden_layer(units=32, activation="relu", **options):
@@ -98,7 +101,7 @@ def test_the_recorded_inspection_saw_every_printed_layer_with_an_activation(mode
 @pytest.mark.slow
 def test_a_record_is_read_without_keras():
     code = (
-        "import sys; from ferutils import inspection; "
+        "import sys; from ferutils.records import inspection; "
         "found = inspection.read(); found.outcome('passes_sanity_checks'); "
         "sys.exit('keras' in sys.modules)"
     )
@@ -212,7 +215,7 @@ def test_weights_that_are_no_numbers_have_not_moved():
 
 
 def test_a_network_that_cannot_tell_images_apart_is_caught():
-    same = data.Split(images=np.repeat(DRAWN.images[:1], 70, axis=0), labels=DRAWN.labels)
+    same = fer2013.Split(images=np.repeat(DRAWN.images[:1], 70, axis=0), labels=DRAWN.labels)
     stuck = seen(hidden_layer(), drawn=same, steps=12)
     assert stuck.every_weight_has_gradient
     assert not stuck.learned_by_heart
@@ -237,7 +240,7 @@ def normalised(momentum):
 
 
 def settled(model, images):
-    return keras.ops.convert_to_numpy(inspection._settled(model, images))
+    return keras.ops.convert_to_numpy(inspecting._settled(model, images))
 
 
 def at_inference(model, images):
@@ -262,7 +265,7 @@ def test_looking_leaves_the_moving_averages_as_they_are():
 
 
 def test_learning_is_seen_before_slow_moving_averages_show_it():
-    network = inspection.inspect_network(normalised(momentum=0.999), RECIPE, DRAWN, 60)
+    network = inspecting.inspect_network(normalised(momentum=0.999), RECIPE, DRAWN, 60)
     assert network.learned_by_heart
     assert network.inference_loss > network.loss
     assert network.inference_accuracy < 1
@@ -273,7 +276,7 @@ def test_learning_is_seen_before_slow_moving_averages_show_it():
 
 @pytest.mark.slow
 def test_a_new_inspection_sees_what_is_recorded():
-    found = inspection.inspect(["shallow"], steps=2)
+    found = inspecting.inspect(["shallow"], steps=2)
     new, old = found.networks["shallow"], RECORDED.networks["shallow"]
     for field in ("recipe", "code", "optimizer", "learning_rate", "activations", "trainable"):
         assert getattr(new, field) == getattr(old, field)

@@ -7,8 +7,9 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss
 from synthetic import answers, record
 
-from ferutils import metrics, records
-from ferutils.data import EMOTIONS
+from ferutils.claims import metrics
+from ferutils.dataset.fer2013 import EMOTIONS
+from ferutils.records import runs
 
 
 def wilson(correct, of, z=1.959963984540054):
@@ -101,7 +102,7 @@ def test_balanced_accuracy_is_the_librarys():
 
 def probable(labels, rows):
     """Predictions with these probabilities, one row per image."""
-    return records.Predictions(
+    return runs.Predictions(
         np.array(labels, np.uint8), np.log(np.array(rows, float)).astype(np.float32)
     )
 
@@ -149,7 +150,7 @@ def test_the_baseline_always_answers_the_same():
 
 
 def test_a_split_without_images_has_no_accuracy():
-    nobody = records.Predictions(np.zeros(0, np.uint8), np.zeros((0, 7), np.float32))
+    nobody = runs.Predictions(np.zeros(0, np.uint8), np.zeros((0, 7), np.float32))
     assert math.isnan(metrics.accuracy(nobody).value)
 
 
@@ -157,8 +158,8 @@ def test_a_split_without_images_has_no_accuracy():
 
 
 def test_probabilities_add_up_to_one_although_records_are_rounded():
-    rounded = records.to_float16(record().predictions["PublicTest"].log_probabilities)
-    one = records.Predictions(np.zeros(len(rounded), np.uint8), rounded.astype(np.float32))
+    rounded = runs.to_float16(record().predictions["PublicTest"].log_probabilities)
+    one = runs.Predictions(np.zeros(len(rounded), np.uint8), rounded.astype(np.float32))
     assert np.abs(np.exp(one.log_probabilities).sum(axis=1) - 1).max() > 1e-5
     found = metrics.probabilities(one)
     assert found.sum(axis=1) == pytest.approx(1, abs=1e-12)
@@ -186,7 +187,7 @@ def test_brier_is_the_librarys():
 
 def test_calibration_sorts_answers_by_their_confidence():
     sure, unsure = answers([0, 1, 2, 3], [0, 1, 2, 0], 0.85), answers([0, 1], [0, 0], 0.45)
-    both = records.Predictions(
+    both = runs.Predictions(
         *(
             np.concatenate([getattr(one, name) for one in (sure, unsure)])
             for name in ("labels", "log_probabilities")
@@ -226,7 +227,7 @@ def test_too_much_and_too_little_confidence_do_not_cancel_out_across_bins():
 
 
 def test_a_training_that_diverged_has_scores_that_are_no_numbers():
-    nothing = records.Predictions(np.zeros(3, np.uint8), np.full((3, 7), np.nan, np.float32))
+    nothing = runs.Predictions(np.zeros(3, np.uint8), np.full((3, 7), np.nan, np.float32))
     assert math.isnan(metrics.brier(nothing))
     assert math.isnan(metrics.expected_calibration_error(nothing))
 
@@ -254,7 +255,7 @@ def test_an_ensemble_of_one_is_that_one():
 def test_an_ensembles_loss_is_never_above_the_mean_of_its_members():
     members = [record(seed=seed).predictions["PublicTest"] for seed in range(3)]
     shuffled = [
-        records.Predictions(one.labels, np.roll(one.log_probabilities, turn, axis=1))
+        runs.Predictions(one.labels, np.roll(one.log_probabilities, turn, axis=1))
         for turn, one in enumerate(members)
     ]
     found = metrics.ensemble(shuffled)

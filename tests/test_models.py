@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from helpers import EXPLAINED, small_dataset
 
-from ferutils import data, models, paper, recipes, training
+from ferutils.claims import paper
+from ferutils.dataset import fer2013
+from ferutils.measuring import models, training
+from ferutils.records import recipes
 
 MODELS = tuple(recipes.PAPER)  # those that the paper prints
 
@@ -103,7 +106,7 @@ def test_the_model_takes_grey_levels_and_gives_logits(built, model, drawn):
     images = drawn[0][:2]
     assert built[model].input_shape == (None, 48, 48, 1)
     logits = keras.ops.convert_to_numpy(built[model](images))
-    assert logits.shape == (2, len(data.EMOTIONS))
+    assert logits.shape == (2, len(fer2013.EMOTIONS))
     assert np.abs(np.exp(logits).sum(axis=1) - 1).min() > 0.1  # no softmax yet
     direct = run([models.network(built[model])], images / np.float32(255), training=False)
     np.testing.assert_allclose(logits, direct, atol=1e-5)

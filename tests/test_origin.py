@@ -6,7 +6,8 @@ import pytest
 from docutils import nodes
 from synthetic import DRAWN, OTHER_COPY, parsed, record
 
-from ferutils import origin, provenance
+from ferutils.records import provenance
+from ferutils.report import origin
 
 
 def rows(records, *commands):

@@ -10,7 +10,8 @@ import pytest
 from helpers import EXPLAINED
 from nbformat import v4
 
-from ferutils import pages, paths
+from ferutils import paths
+from ferutils.site import pages
 
 MACHINE = "/home/somebody/fer"
 
@@ -110,7 +111,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
 
 def test_it_works_from_the_command_line(tmp_path):
     executed, page = write(tmp_path, executed_cell("1 + 1")), tmp_path / "page.ipynb"
-    command = [sys.executable, "-m", "ferutils.pages", str(executed), str(page)]
+    command = [sys.executable, "-m", "ferutils.site.pages", str(executed), str(page)]
     subprocess.run(command, check=True)
     assert len(nbformat.read(page, as_version=4).cells) == 2
 
@@ -137,11 +138,13 @@ def test_kept_going_the_failing_cell_is_shown_with_its_error(tmp_path):
 
 
 def test_an_error_names_no_folder_of_the_machine(tmp_path):
-    where = f"File {paths.ROOT}/ferutils/data.py, File {Path.home()}/x, {sys.prefix}/lib/y"
+    where = (
+        f"File {paths.ROOT}/ferutils/dataset/reading.py, File {Path.home()}/x, {sys.prefix}/lib/y"
+    )
     error = v4.new_output("error", ename="ValueError", evalue=where, traceback=[where])
     failed_page(tmp_path, executed_cell("2 + 2", outputs=[error]))
     text = (tmp_path / "page.ipynb").read_text(encoding="utf-8")
-    assert "ferutils/data.py" in text
+    assert "ferutils/dataset/reading.py" in text
     assert all(str(folder) not in text for folder in (paths.ROOT, Path.home(), sys.prefix))
 
 

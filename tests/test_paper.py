@@ -9,8 +9,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from ferutils import paper
-from ferutils.paper import Verdict, interval, statement_verdict, verdict
+from ferutils.claims import paper
+from ferutils.claims.paper import Verdict, interval, statement_verdict, verdict
 
 PAPER = paper.load()
 CONTENT = yaml.safe_load(paper.PAPER_FILE.read_text(encoding="utf-8"))

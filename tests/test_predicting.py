@@ -10,7 +10,8 @@ from helpers import EXPLAINED, small_dataset, small_recipe
 from PIL import Image
 from synthetic import DRAWN, record
 
-from ferutils import cli, paths, predicting, runs
+from ferutils import cli, paths
+from ferutils.measuring import predicting, recording
 
 BLACK, WHITE = 0, 255
 
@@ -128,9 +129,9 @@ def trained(tmp_path_factory):
         patch.setattr(paths, "RECORDED_RUNS", places / "recorded")
         patch.setenv("FERUTILS_RUNS", str(places / "new"))
         patch.setenv("FERUTILS_CACHE", str(places / "cache"))
-        patch.setattr(runs.faces, "draw", lambda: drawn)
-        made = runs.obtain(small_recipe(epochs=1))
-        yield SimpleNamespace(record=made, dataset=drawn, weights=runs.weights(made.run.id))
+        patch.setattr(recording.faces, "draw", lambda: drawn)
+        made = recording.obtain(small_recipe(epochs=1))
+        yield SimpleNamespace(record=made, dataset=drawn, weights=recording.weights(made.run.id))
 
 
 @pytest.mark.slow
@@ -162,13 +163,13 @@ def test_weights_are_read_without_remark(trained, recwarn):
 
 
 def of_another_network(trained):
-    from ferutils import models, training
+    from ferutils.measuring import models, training
 
     training.save_weights(models.build(small_recipe(hidden_neurons=8)), trained.weights)
 
 
 def without_an_answer(trained):
-    from ferutils import models, training
+    from ferutils.measuring import models, training
 
     model = models.build(small_recipe())
     model.set_weights([np.full_like(one, np.nan) for one in model.get_weights()])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from helpers import small_dataset
 
-from ferutils import preview, recipes
+from ferutils.measuring import preview
+from ferutils.records import recipes
 
 IMAGES = small_dataset().splits["Training"].images[::10]
 

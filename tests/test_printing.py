@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from helpers import EXPLAINED
 from pypdf import PdfReader
 
-from ferutils import printing
+from ferutils.site import printing
 
 HEAD = """<html><head><title>First</title><link href="{up}_static/report.css">
 <script src="x.js"></script></head><body>"""

@@ -14,7 +14,9 @@ from helpers import copy_repository
 from snakemake.cli import get_argument_parser
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
-from ferutils import paths, records, sweep
+from ferutils import paths
+from ferutils.measuring import sweep
+from ferutils.records import runs
 
 PROFILES = sorted((paths.ROOT / "profiles").glob("*/config.yaml"))
 CONTAINER = paths.ROOT / "profiles" / "kubernetes" / "Containerfile"
@@ -109,7 +111,7 @@ def test_a_run_goes_through_kubernetes_jobs(tmp_path):
         cwd=checkout, env=os.environ | own, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
-    (record,) = records.read_all(tmp_path / "cache" / "runs")
+    (record,) = runs.read_all(tmp_path / "cache" / "runs")
     assert [record.recipe] == sweep.load(file)
     (job,) = [json.loads(path.read_text()) for path in jobs.glob("*.json")]
     pod = job["spec"]["template"]["spec"]

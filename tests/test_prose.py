@@ -5,9 +5,11 @@ from docutils import nodes
 from helpers import small_dataset
 from synthetic import DRAWN, OTHER_COPY, PAPER, group, parsed, record, study
 
-from ferutils import prose, provenance, recipes, tables, verdicts
-from ferutils.data import Dataset
-from ferutils.paper import RULE, Verdict
+from ferutils.claims import verdicts
+from ferutils.claims.paper import RULE, Verdict
+from ferutils.dataset.fer2013 import Dataset
+from ferutils.records import provenance, recipes
+from ferutils.report import prose, tables
 
 WHOLE = study(*(record(model) for model in recipes.PAPER))
 FINDINGS = verdicts.findings(PAPER, WHOLE)

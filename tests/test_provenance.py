@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from ferutils import paths, provenance, recipes
+from ferutils import paths
+from ferutils.records import provenance, recipes
 
-PACKAGE = Path(provenance.__file__).parent
+PACKAGE = paths.ROOT / "ferutils"
 
 # A stand-in for the package's modules: what `train` and the model `deep` reach, and what not.
 SOURCES = {
-    "data": '''"""Reads."""
+    "dataset/fer2013": '''"""Reads."""
 
 SEED = 7
 
@@ -33,7 +34,7 @@ def subset(images, n):
 def _order(n):
     return SEED * n
 ''',
-    "models": '''"""Builds."""
+    "measuring/models": '''"""Builds."""
 
 SIZE: int = 48
 
@@ -59,7 +60,7 @@ MODELS = {"shallow": shallow, "deep": deep}
 def build(recipe):
     return MODELS[recipe.model](recipe)
 ''',
-    "training": '''"""Trains."""
+    "measuring/training": '''"""Trains."""
 
 from ferutils import data, models
 
@@ -77,30 +78,30 @@ def save(model, path):
 
 # module, old, new; the model is `deep`
 SAME = {
-    "a comment": ("data", "# in order", "# sorted"),
-    "no comment": ("data", "  # in order", ""),
-    "a module's docstring": ("models", "Builds.", "Stacks."),
-    "a function's docstring": ("training", "Train.", "Fit."),
-    "a class's docstring": ("models", "A block.", "A brick."),
-    "no docstring": ("training", '    """Train."""\n', ""),
-    "layout": ("data", "SEED * n", "(\n        SEED*n\n    )"),
-    "blank lines": ("models", "\n\n\n", "\n\n"),
-    "quotes": ("training", 'f"{images!r}"', "f'{images!r}'"),
-    "another network": ("models", "return 1", "return 2"),
-    "one network more": ("models", '"deep": deep}', '"deep": deep, "wide": deep}'),
-    "what only reads": ("data", "open(path)", "open(path, 'rb')"),
-    "what only saves": ("training", "model.save(path)", "model.save(str(path))"),
+    "a comment": ("dataset/fer2013", "# in order", "# sorted"),
+    "no comment": ("dataset/fer2013", "  # in order", ""),
+    "a module's docstring": ("measuring/models", "Builds.", "Stacks."),
+    "a function's docstring": ("measuring/training", "Train.", "Fit."),
+    "a class's docstring": ("measuring/models", "A block.", "A brick."),
+    "no docstring": ("measuring/training", '    """Train."""\n', ""),
+    "layout": ("dataset/fer2013", "SEED * n", "(\n        SEED*n\n    )"),
+    "blank lines": ("measuring/models", "\n\n\n", "\n\n"),
+    "quotes": ("measuring/training", 'f"{images!r}"', "f'{images!r}'"),
+    "another network": ("measuring/models", "return 1", "return 2"),
+    "one network more": ("measuring/models", '"deep": deep}', '"deep": deep, "wide": deep}'),
+    "what only reads": ("dataset/fer2013", "open(path)", "open(path, 'rb')"),
+    "what only saves": ("measuring/training", "model.save(path)", "model.save(str(path))"),
 }
 DIFFERENT = {
-    "the network": ("models", "range(13)", "range(4)"),
-    "the order of steps": ("models", "MODELS[recipe.model]", "MODELS[recipe.network]"),
-    "a constant": ("data", "SEED = 7", "SEED = 8"),
-    "a constant with a type": ("models", "48", "47"),
-    "a part of a class": ("models", "width", "height"),
-    "a function behind a dot": ("data", "images[_order(n)]", "images[:n]"),
-    "a function behind that": ("data", "SEED * n", "SEED + n"),
-    "the training": ("training", "recipe.n)", "recipe.m)"),
-    "a string": ("training", "!r", "!s"),
+    "the network": ("measuring/models", "range(13)", "range(4)"),
+    "the order of steps": ("measuring/models", "MODELS[recipe.model]", "MODELS[recipe.network]"),
+    "a constant": ("dataset/fer2013", "SEED = 7", "SEED = 8"),
+    "a constant with a type": ("measuring/models", "48", "47"),
+    "a part of a class": ("measuring/models", "width", "height"),
+    "a function behind a dot": ("dataset/fer2013", "images[_order(n)]", "images[:n]"),
+    "a function behind that": ("dataset/fer2013", "SEED * n", "SEED + n"),
+    "the training": ("measuring/training", "recipe.n)", "recipe.m)"),
+    "a string": ("measuring/training", "!r", "!s"),
 }
 
 
@@ -108,7 +109,9 @@ DIFFERENT = {
 def package(tmp_path):
     """A folder with the stand-ins, which can be edited."""
     for module in provenance.SHAPING:
-        (tmp_path / f"{module}.py").write_text(SOURCES[module])
+        file = tmp_path / f"{module}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(SOURCES.get(module, ""))
     return tmp_path
 
 
@@ -134,7 +137,7 @@ def test_each_model_has_its_own_fingerprint(package):
     deep = provenance.code_fingerprint("deep", package)
     shallow = provenance.code_fingerprint("shallow", package)
     assert shallow != deep
-    assert edited(package, "models", "return 1", "return 2") == deep
+    assert edited(package, "measuring/models", "return 1", "return 2") == deep
     assert provenance.code_fingerprint("shallow", package) != shallow
 
 

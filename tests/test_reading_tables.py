@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic import PAPER, answers, group, record, study
 
-from ferutils import reading_tables
+from ferutils.report import reading_tables
 
 FINAL = {"training_loss": 0.3, "validation_loss": 1.8}
 TEXT = {"model": "shallow_text"}

@@ -11,10 +11,13 @@ from helpers import EXPLAINED
 from papermill.cli import _resolve_type
 from papermill.cli import papermill as papermill_command
 
-from ferutils import data, paper, paths, recipes, study
+from ferutils import paths
+from ferutils.claims import paper
+from ferutils.dataset import fer2013
+from ferutils.records import recipes, study
 
 MODELS = ("shallow", "improved", "deep")
-FINGERPRINTS = {split: data.FER2013[split]["fingerprint"] for split in data.SPLITS}
+FINGERPRINTS = {split: fer2013.FER2013[split]["fingerprint"] for split in fer2013.SPLITS}
 
 # A value for every field that differs from that of `varied()`.
 OTHER = {
@@ -314,7 +317,7 @@ def test_there_is_another_value_for_every_field():
     assert set(OTHER) == set(recipes.Recipe.model_fields)
 
 
-@pytest.mark.parametrize("split", data.SPLITS)
+@pytest.mark.parametrize("split", fer2013.SPLITS)
 def test_the_dataset_changes_the_run_id(split):
     other = FINGERPRINTS | {split: "0" * 64}
     assert recipes.run_id(varied(), other) != recipes.run_id(varied(), FINGERPRINTS)

@@ -24,14 +24,17 @@ from helpers import (
     small_recipe,
 )
 
-from ferutils import data, models, paths, recipes, records, training
+from ferutils import paths
+from ferutils.dataset import fer2013
+from ferutils.measuring import models, training
+from ferutils.records import recipes, runs
 
 FILES = ("history.csv", "predictions.npz", "run.json")
 
 
 @pytest.fixture(scope="module")
 def note():
-    return records.note(small_dataset())
+    return runs.note(small_dataset())
 
 
 @pytest.fixture
@@ -41,7 +44,7 @@ def made(note):
 
 @pytest.fixture
 def folder(made, tmp_path):
-    return records.write(*made, tmp_path / "runs")
+    return runs.write(*made, tmp_path / "runs")
 
 
 def edit(folder, change):
@@ -73,12 +76,12 @@ def contents(folder):
 
 def test_a_record_is_read_back_as_it_was_written(made, folder):
     run, history, predictions = made
-    record = records.read(folder)
+    record = runs.read(folder)
     assert folder.name == run.id
     assert record.run.model_copy(update={"checksums": {}}) == run
     assert record.recipe == run.recipe
     pd.testing.assert_frame_equal(record.history, history)
-    assert list(record.predictions) == list(records.HELD_OUT)
+    assert list(record.predictions) == list(runs.HELD_OUT)
     for split, one in record.predictions.items():
         assert one.labels.dtype == np.uint8
         assert one.log_probabilities.dtype == np.float32
@@ -90,7 +93,7 @@ def test_a_record_is_read_back_as_it_was_written(made, folder):
 
 
 def test_the_metrics_are_the_same_from_the_stored_probabilities(folder):
-    record = records.read(folder)
+    record = runs.read(folder)
     for split, one in record.predictions.items():
         score = record.run.scores[split]
         assert correct(one) == round(score.accuracy * score.images)
@@ -108,16 +111,16 @@ def test_writing_leaves_nothing_beside_the_record(folder):
 
 
 def test_the_same_run_makes_the_same_files(made, folder, tmp_path):
-    assert contents(records.write(*made, tmp_path / "again")) == contents(folder)
+    assert contents(runs.write(*made, tmp_path / "again")) == contents(folder)
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_training_that_diverged_can_be_recorded(made, tmp_path, loss):
     run, history, predictions = made
-    score = records.Scores(loss=loss, accuracy=1 / 7, images=21)
+    score = runs.Scores(loss=loss, accuracy=1 / 7, images=21)
     run = run.model_copy(update={"scores": run.scores | {"PublicTest": score}})
     history.loc[0, "validation_loss"] = loss
-    record = records.read(records.write(run, history, predictions, tmp_path))
+    record = runs.read(runs.write(run, history, predictions, tmp_path))
     np.testing.assert_equal(record.run.scores["PublicTest"].loss, loss)
     np.testing.assert_equal(record.history["validation_loss"][0], loss)
 
@@ -126,7 +129,7 @@ def test_a_finished_record_is_not_overwritten(made, folder):
     before = contents(folder)
     run, history, predictions = made
     later = run.model_copy(update={"kept_epoch": 1})
-    assert records.write(later, history * 2, predictions, folder.parent) == folder
+    assert runs.write(later, history * 2, predictions, folder.parent) == folder
     assert contents(folder) == before
     assert list(folder.parent.iterdir()) == [folder]
 
@@ -134,14 +137,14 @@ def test_a_finished_record_is_not_overwritten(made, folder):
 def test_an_unfinished_record_is_replaced(made, folder):
     (folder / "run.json").unlink()
     (folder / "stale").write_text("half")
-    records.write(*made, folder.parent)
+    runs.write(*made, folder.parent)
     assert sorted(contents(folder)) == list(FILES)
 
 
 @pytest.mark.parametrize("at", range(len(FILES)))
 @pytest.mark.parametrize("failure", [OSError("no space left"), KeyboardInterrupt()])
 def test_a_failure_while_writing_leaves_nothing_behind(made, tmp_path, monkeypatch, at, failure):
-    written, write_through = [], records._write_through
+    written, write_through = [], runs._write_through
 
     def failing(path, content):
         written.append(path)
@@ -150,22 +153,22 @@ def test_a_failure_while_writing_leaves_nothing_behind(made, tmp_path, monkeypat
             raise failure
         write_through(path, content)
 
-    monkeypatch.setattr(records, "_write_through", failing)
+    monkeypatch.setattr(runs, "_write_through", failing)
     with pytest.raises(type(failure)):
-        records.write(*made, tmp_path)
+        runs.write(*made, tmp_path)
     assert len(written) == at + 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_run_json_is_written_last(made, tmp_path, monkeypatch):
-    written, write_through = [], records._write_through
+    written, write_through = [], runs._write_through
 
     def watching(path, content):
         written.append(path.name)
         write_through(path, content)
 
-    monkeypatch.setattr(records, "_write_through", watching)
-    records.write(*made, tmp_path)
+    monkeypatch.setattr(runs, "_write_through", watching)
+    runs.write(*made, tmp_path)
     assert written[-1] == "run.json"
 
 
@@ -191,7 +194,7 @@ def rounding_cases():
 
 @pytest.mark.parametrize("exact", list(rounding_cases()))
 def test_rounding_keeps_every_predicted_label(exact):
-    rounded = records.to_float16(exact)
+    rounded = runs.to_float16(exact)
     assert rounded.dtype == np.float16
     np.testing.assert_array_equal(rounded.argmax(axis=1), exact.argmax(axis=1))
     assert (rounded <= 0).all()
@@ -201,7 +204,7 @@ def test_rounding_keeps_every_predicted_label(exact):
 
 def test_rounding_changes_no_other_value():
     exact = log_softmax(np.random.default_rng(1).normal(0, 1e-4, (500, 7)))
-    rounded, plain = records.to_float16(exact), exact.astype(np.float16)
+    rounded, plain = runs.to_float16(exact), exact.astype(np.float16)
     winner = exact.argmax(axis=1)[:, None] == np.arange(7)
     np.testing.assert_array_equal(rounded[~winner], plain[~winner])
     assert (rounded != plain).any()  # else there was no tie to break
@@ -258,14 +261,14 @@ def flip(path):
 def test_a_damaged_record_is_refused(folder, damage):
     DAMAGES[damage](folder)
     with pytest.raises(ValueError, match=EXPLAINED) as refusal:
-        records.read(folder)
+        runs.read(folder)
     assert folder.name in str(refusal.value)
 
 
 def test_a_renamed_record_is_refused(folder):
     other = folder.rename(folder.with_name("shallow-0123456789ab"))
     with pytest.raises(ValueError, match=EXPLAINED) as refusal:
-        records.read(other)
+        runs.read(other)
     assert folder.name in str(refusal.value)
     assert other.name in str(refusal.value)
 
@@ -273,7 +276,7 @@ def test_a_renamed_record_is_refused(folder):
 def test_a_folder_without_a_description_is_an_unfinished_run(tmp_path):
     (tmp_path / "shallow-0123456789ab").mkdir()
     with pytest.raises(ValueError, match=r"Expected a finished record.*Received: nothing"):
-        records.read(tmp_path / "shallow-0123456789ab")
+        runs.read(tmp_path / "shallow-0123456789ab")
 
 
 class Intruder:
@@ -293,7 +296,7 @@ def test_predictions_with_pickled_objects_are_refused(folder, tmp_path):
     arrays["PublicTest_labels"] = np.array([Intruder(trace)], dtype=object)
     forge(folder, "predictions.npz", packed(**arrays))
     with pytest.raises(ValueError, match=EXPLAINED):
-        records.read(folder)
+        runs.read(folder)
     assert not trace.exists()
 
 
@@ -319,21 +322,21 @@ def test_predictions_of_another_form_are_refused(folder, forgery):
     FORGERIES[forgery](arrays)
     forge(folder, "predictions.npz", packed(**arrays))
     with pytest.raises(ValueError, match=EXPLAINED):
-        records.read(folder)
+        runs.read(folder)
 
 
 @pytest.mark.parametrize("content", [b"no archive", b""])
 def test_predictions_that_are_no_archive_are_refused(folder, content):
     forge(folder, "predictions.npz", content)
     with pytest.raises(ValueError, match=EXPLAINED):
-        records.read(folder)
+        runs.read(folder)
 
 
 @pytest.mark.parametrize("content", [b"epoch\n1\n", b"", b"a,b\n1,2,3\n1,2\n"])
 def test_a_history_of_another_form_is_refused(folder, content):
     forge(folder, "history.csv", content)
     with pytest.raises(ValueError, match=EXPLAINED):
-        records.read(folder)
+        runs.read(folder)
 
 
 MARKUP = [
@@ -368,26 +371,26 @@ def test_a_record_brings_no_markup_into_a_page(folder, put, text):
     run = json.loads((folder / "run.json").read_text())
     put(run, "A processor (R), 2.5 GHz & more")
     (folder / "run.json").write_text(json.dumps(run))
-    records.read(folder)
+    runs.read(folder)
     put(run, text)
     (folder / "run.json").write_text(json.dumps(run))
     with pytest.raises(ValueError, match=EXPLAINED):
-        records.read(folder)
+        runs.read(folder)
 
 
 @pytest.mark.parametrize("text", [*MARKUP, "Card [rev a1]\t(2)"])
 def test_a_name_of_the_machine_becomes_words_that_a_record_holds(text):
-    words = records.words(text)
-    assert records.Layer.model_validate(LAYER | {"name": words}).name == words
-    assert records.words("Card [rev a1]\t(2)") == "Card rev a1 (2)"
+    words = runs.words(text)
+    assert runs.Layer.model_validate(LAYER | {"name": words}).name == words
+    assert runs.words("Card [rev a1]\t(2)") == "Card rev a1 (2)"
 
 
 # Finding
 
 
 def test_a_record_is_found_by_its_id(folder, tmp_path):
-    assert records.find(folder.name, [tmp_path, folder.parent]).run.id == folder.name
-    assert records.find(folder.name, [tmp_path]) is None
+    assert runs.find(folder.name, [tmp_path, folder.parent]).run.id == folder.name
+    assert runs.find(folder.name, [tmp_path]) is None
 
 
 def test_the_reports_own_records_come_first(made, tmp_path, monkeypatch):
@@ -395,33 +398,32 @@ def test_the_reports_own_records_come_first(made, tmp_path, monkeypatch):
     older = run.model_copy(update={"kept_epoch": 1})
     monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path / "report")
     monkeypatch.setenv("FERUTILS_RUNS", str(tmp_path / "new"))
-    assert records.find(run.id) is None
-    records.write(run, history, predictions, tmp_path / "new")
-    assert records.find(run.id).run.kept_epoch == 2
-    records.write(older, history, predictions, tmp_path / "report")
-    assert records.find(run.id).run.kept_epoch == 1
+    assert runs.find(run.id) is None
+    runs.write(run, history, predictions, tmp_path / "new")
+    assert runs.find(run.id).run.kept_epoch == 2
+    runs.write(older, history, predictions, tmp_path / "report")
+    assert runs.find(run.id).run.kept_epoch == 1
 
 
 def test_an_unfinished_record_is_not_found(folder):
     (folder / "run.json").unlink()
-    assert records.find(folder.name, [folder.parent]) is None
+    assert runs.find(folder.name, [folder.parent]) is None
 
 
 def test_a_damaged_record_is_not_passed_over(folder):
     cut(folder / "history.csv")
     with pytest.raises(ValueError, match=EXPLAINED):
-        records.find(folder.name, [folder.parent])
+        runs.find(folder.name, [folder.parent])
 
 
 def test_all_finished_records_are_read_in_the_order_of_their_ids(note, tmp_path):
     written = [
-        records.write(*fabricated(small_recipe(seed=seed), note), tmp_path).name
-        for seed in range(4)
+        runs.write(*fabricated(small_recipe(seed=seed), note), tmp_path).name for seed in range(4)
     ]
     shutil.copytree(tmp_path / written[0], tmp_path / f".{written[0]}-tmp")
     (tmp_path / written[3] / "run.json").unlink()
-    assert [record.run.id for record in records.read_all(tmp_path)] == sorted(written[:3])
-    assert records.read_all(tmp_path / "nowhere") == []
+    assert [record.run.id for record in runs.read_all(tmp_path)] == sorted(written[:3])
+    assert runs.read_all(tmp_path / "nowhere") == []
 
 
 def test_the_other_seeds_of_a_run_are_found(note, tmp_path, monkeypatch):
@@ -435,34 +437,32 @@ def test_the_other_seeds_of_a_run_are_found(note, tmp_path, monkeypatch):
         ("new", small_recipe(seed=1), note),
         ("new", small_recipe(seed=4), other),
     ]:
-        records.write(*fabricated(recipe, dataset), tmp_path / place)
-    record = records.find(recipes.run_id(small_recipe(), note.fingerprints))
-    assert [one.recipe.seed for one in records.seeds_of(record)] == [0, 1, 2]
+        runs.write(*fabricated(recipe, dataset), tmp_path / place)
+    record = runs.find(recipes.run_id(small_recipe(), note.fingerprints))
+    assert [one.recipe.seed for one in runs.seeds_of(record)] == [0, 1, 2]
 
 
 def test_of_the_other_seeds_a_damaged_record_is_refused(note, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path)
     monkeypatch.setenv("FERUTILS_RUNS", str(tmp_path / "new"))
     first, second, longer = (
-        records.write(*fabricated(recipe, note), tmp_path)
+        runs.write(*fabricated(recipe, note), tmp_path)
         for recipe in (small_recipe(), small_recipe(seed=1), small_recipe(epochs=3))
     )
     cut(longer / "predictions.npz")  # of a run that does not belong to them
-    assert len(records.seeds_of(records.read(first))) == 2
+    assert len(runs.seeds_of(runs.read(first))) == 2
     cut(second / "predictions.npz")
     with pytest.raises(ValueError, match=EXPLAINED):
-        records.seeds_of(records.read(first))
+        runs.seeds_of(runs.read(first))
 
 
 def test_of_two_records_of_a_seed_the_reports_own_counts(made, tmp_path, monkeypatch):
     run, history, predictions = made
     monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path / "report")
     monkeypatch.setenv("FERUTILS_RUNS", str(tmp_path / "new"))
-    records.write(run, history, predictions, tmp_path / "new")
-    records.write(
-        run.model_copy(update={"kept_epoch": 1}), history, predictions, tmp_path / "report"
-    )
-    assert [one.run.kept_epoch for one in records.seeds_of(records.find(run.id))] == [1]
+    runs.write(run, history, predictions, tmp_path / "new")
+    runs.write(run.model_copy(update={"kept_epoch": 1}), history, predictions, tmp_path / "report")
+    assert [one.run.kept_epoch for one in runs.seeds_of(runs.find(run.id))] == [1]
 
 
 def test_new_records_go_to_the_cache_unless_told_otherwise(tmp_path, monkeypatch):
@@ -485,7 +485,7 @@ RECORDED = sorted(
 
 @pytest.fixture(scope="module", params=RECORDED, ids=lambda folder: folder.name)
 def recorded(request):
-    return records.read(request.param)
+    return runs.read(request.param)
 
 
 def test_recorded_the_id_follows_from_recipe_and_dataset(recorded):
@@ -496,8 +496,8 @@ def test_recorded_the_id_follows_from_recipe_and_dataset(recorded):
 def test_recorded_the_dataset_is_the_published_one(recorded):
     dataset = recorded.run.dataset
     assert dataset.name == "fer2013"
-    assert dataset.fingerprints == data.published_fingerprints()
-    assert dataset.counts == {split: data.FER2013[split]["counts"] for split in data.SPLITS}
+    assert dataset.fingerprints == fer2013.published_fingerprints()
+    assert dataset.counts == {split: fer2013.FER2013[split]["counts"] for split in fer2013.SPLITS}
     assert dataset.differences == []
 
 
@@ -519,7 +519,7 @@ def test_recorded_probabilities_are_probabilities(recorded):
 def test_recorded_images_are_those_that_the_recipe_asks_for(recorded):
     recipe, counts = recorded.recipe, recorded.run.dataset.counts
     asked = {"Training": recipe.train_images} | dict.fromkeys(
-        records.HELD_OUT, recipe.evaluation_images
+        runs.HELD_OUT, recipe.evaluation_images
     )
     for split, number in asked.items():
         assert recorded.run.scores[split].images == (number or sum(counts[split]))
@@ -530,7 +530,7 @@ def test_recorded_images_are_those_that_the_recipe_asks_for(recorded):
 
 def test_recorded_history_has_a_row_per_epoch(recorded):
     history = recorded.history
-    assert tuple(history.columns) == records.HISTORY_COLUMNS
+    assert tuple(history.columns) == runs.HISTORY_COLUMNS
     assert history["epoch"].tolist() == list(range(1, recorded.recipe.epochs + 1))
     assert np.isfinite(history.to_numpy(float)).all()
     assert (history[["training_seconds", "validation_seconds"]] > 0).all(axis=None)
@@ -538,7 +538,7 @@ def test_recorded_history_has_a_row_per_epoch(recorded):
 
 
 def test_recorded_scores_and_costs_are_finite(recorded):
-    assert set(recorded.run.scores) == set(data.SPLITS)
+    assert set(recorded.run.scores) == set(fer2013.SPLITS)
     for score in recorded.run.scores.values():
         assert math.isfinite(score.loss) and score.loss > 0
     cost = recorded.run.cost
@@ -552,7 +552,7 @@ def test_recorded_layers_are_those_of_the_recipes_network(recorded):
 
 def test_recorded_the_followed_scores_are_those_of_the_kept_epoch(recorded):
     followed = recorded.recipe.validation_split
-    names = records.HELD_OUT if followed == "both" else [followed]
+    names = runs.HELD_OUT if followed == "both" else [followed]
     right = sum(correct(recorded.predictions[name]) for name in names)
     images = sum(recorded.run.scores[name].images for name in names)
     row = recorded.history[recorded.history["epoch"] == recorded.run.kept_epoch].iloc[0]

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from helpers import small_dataset, small_recipe
 
-from ferutils import models, paths, recipes, records, runs
+from ferutils import paths
+from ferutils.measuring import models, recording
+from ferutils.records import recipes, runs
 
 pytestmark = [
     pytest.mark.slow,
@@ -31,10 +33,11 @@ RECIPE = small_recipe(
 CHILD = f"""
 import os, signal
 from helpers import small_dataset
-from ferutils import checkpoints, recipes, records, runs, training
+from ferutils.measuring import checkpoints, recording, training
+from ferutils.records import recipes, runs
 
 small = small_dataset()
-runs.faces.draw = lambda: small
+recording.faces.draw = lambda: small
 recipe = recipes.Recipe.model_validate_json('''{RECIPE.model_dump_json()}''')
 
 def die(*arguments, **options):
@@ -65,8 +68,8 @@ KILLED = {
     "in the middle of epoch 2": ("die_at(training, '_evaluate', 2)", 1),
     "before a checkpoint has its name": ("die_at(os, 'replace', 2)", 1),
     "in the final evaluation": ("die_at(training, '_predict', 2)", 3),
-    "while the weights are written": ("die_at(training.paths, 'sync', 4)", 3),
-    "while the record is written": ("die_at(records, '_write_through', 3)", 3),
+    "while the weights are written": ("die_at(training.storage, 'sync', 4)", 3),
+    "while the record is written": ("die_at(runs, '_write_through', 3)", 3),
 }
 AFTER_THE_RECORD = "die_at(checkpoints.Checkpoint, 'remove', 1)"
 
@@ -79,7 +82,7 @@ def start(folder, code=""):
         "FERUTILS_CACHE": str(folder / "cache"),
     }
     return subprocess.Popen(
-        [sys.executable, "-c", f"{CHILD}\n{code}\nruns.obtain(recipe)"],
+        [sys.executable, "-c", f"{CHILD}\n{code}\nrecording.obtain(recipe)"],
         env=os.environ | environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -100,14 +103,14 @@ def kill(folder, code):
 def go_on(tmp_path, monkeypatch):
     """The same run in this process, with records and cache in a folder."""
     drawn = small_dataset()
-    monkeypatch.setattr(runs.faces, "draw", lambda: drawn)
+    monkeypatch.setattr(recording.faces, "draw", lambda: drawn)
     monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path / "report")
 
     def obtain(folder):
         monkeypatch.setenv("FERUTILS_RUNS", str(folder / "runs"))
         monkeypatch.setenv("FERUTILS_CACHE", str(folder / "cache"))
-        return runs.obtain(RECIPE), variables(
-            runs.weights(recipes.run_id(RECIPE, drawn.fingerprints))
+        return recording.obtain(RECIPE), variables(
+            recording.weights(recipes.run_id(RECIPE, drawn.fingerprints))
         )
 
     return obtain
@@ -127,7 +130,7 @@ def whole(tmp_path_factory):
     process = start(folder)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
-    (record,) = records.read_all(folder / "runs")
+    (record,) = runs.read_all(folder / "runs")
     (file,) = (folder / "cache" / "weights").iterdir()
     return record, variables(file)
 
@@ -150,7 +153,7 @@ def files_in(folder):
 def test_a_killed_run_goes_on_and_makes_the_same_record(place, whole, go_on, tmp_path, capsys):
     code, epoch = KILLED[place]
     kill(tmp_path, code)
-    assert records.read_all(tmp_path / "runs") == []
+    assert runs.read_all(tmp_path / "runs") == []
 
     made = go_on(tmp_path)
     check_equal(made, whole)
@@ -171,7 +174,7 @@ def test_a_run_killed_again_and_again_still_makes_the_same_record(whole, go_on, 
 
 def test_a_run_killed_after_its_record_is_only_read(whole, go_on, tmp_path, monkeypatch, capsys):
     kill(tmp_path, AFTER_THE_RECORD)
-    (written,) = records.read_all(tmp_path / "runs")
+    (written,) = runs.read_all(tmp_path / "runs")
     assert go_on(tmp_path)[0].run == written.run
     assert "read from its record" in capsys.readouterr().out
 
@@ -204,7 +207,7 @@ def test_of_two_identical_runs_at_once_one_trains_and_the_other_reads(whole, tmp
     assert "training on" in outputs[0] and "epoch 3/3" in outputs[0]
     assert "training on" not in outputs[1] and "epoch" not in outputs[1]
     assert "read from its record" in outputs[1]
-    (record,) = records.read_all(tmp_path / "runs")
+    (record,) = runs.read_all(tmp_path / "runs")
     check_equal((record, whole[1]), whole)
 
 
@@ -218,5 +221,5 @@ def test_a_run_that_waits_goes_on_where_the_killed_one_was(whole, tmp_path):
     printed, errors = second.communicate()
     assert second.returncode == 0, errors
     assert "It goes on after epoch 2" in printed
-    (record,) = records.read_all(tmp_path / "runs")
+    (record,) = runs.read_all(tmp_path / "runs")
     check_equal((record, whole[1]), whole)

@@ -7,12 +7,15 @@ import pytest
 from helpers import EXPLAINED, fabricated
 from synthetic import PAPER, PUBLISHED, answers, cells, group, parsed, record, study
 
-from ferutils import data, metrics, recipes, records, run_tables, tables, verdicts
-from ferutils import study as study_module
-from ferutils.study import Entry, Group, Study
+from ferutils.claims import metrics, verdicts
+from ferutils.dataset import fer2013
+from ferutils.records import recipes, runs
+from ferutils.records import study as study_module
+from ferutils.records.study import Entry, Group, Study
+from ferutils.report import run_tables, tables
 
 SHALLOW = record("shallow")
-IMPROVED = records.Record(*fabricated(recipes.make(model="improved", seed=1), PUBLISHED, seed=1))
+IMPROVED = runs.Record(*fabricated(recipes.make(model="improved", seed=1), PUBLISHED, seed=1))
 WHOLE = study(SHALLOW, record("shallow", seed=1), IMPROVED, record("deep"))
 
 
@@ -136,7 +139,7 @@ def test_verdicts_add_up_to_the_images():
 
 def test_emotions_add_up_to_the_verdicts():
     frame = run_tables.emotions_beside(SHALLOW, IMPROVED, "PrivateTest")
-    assert tuple(frame["Emotion"]) == data.EMOTIONS
+    assert tuple(frame["Emotion"]) == fer2013.EMOTIONS
     assert frame["Images"].str.replace(",", "").astype(int).sum() == 3589
     whole = run_tables.verdicts_beside(SHALLOW, IMPROVED).set_index("Split").loc["PrivateTest"]
     for column in run_tables.ALONE:

@@ -11,9 +11,18 @@ import numpy as np
 import pytest
 from helpers import EXPLAINED, FEW, fabricated, log_softmax, small_dataset, small_recipe, work_in
 
-from ferutils import data, paths, recipes, records, runs
+from ferutils import paths
+from ferutils.dataset import fer2013
+from ferutils.measuring import recording
+from ferutils.records import recipes, runs
 
-LIGHT = "data, faces, paper, paths, provenance, recipes, records, runs"
+LIGHT = """
+from ferutils import paths
+from ferutils.claims import paper
+from ferutils.dataset import faces, reading
+from ferutils.measuring import recording
+from ferutils.records import provenance, recipes, runs
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +40,15 @@ def no_training(monkeypatch):
     def refuse(*arguments):
         raise AssertionError("a run was trained")
 
-    monkeypatch.setattr(runs, "_train", refuse)
+    monkeypatch.setattr(recording, "_train", refuse)
 
 
 def published():
     """What a record says of the published FER-2013."""
-    return records.DatasetNote(
+    return runs.DatasetNote(
         name="fer2013",
-        fingerprints=data.published_fingerprints(),
-        counts={split: data.FER2013[split]["counts"] for split in data.SPLITS},
+        fingerprints=fer2013.published_fingerprints(),
+        counts={split: fer2013.FER2013[split]["counts"] for split in fer2013.SPLITS},
         differences=[],
     )
 
@@ -80,32 +89,33 @@ def test_importing_the_package_is_quick_and_brings_no_heavy_library():
 
 def test_a_recorded_run_is_read_without_keras(places):
     recipe = recipes.make(model="deep", seed=424242)
-    records.write(*fabricated(recipe, published()), places / "runs")
+    runs.write(*fabricated(recipe, published()), places / "runs")
     code = f"""
 import json, sys
-from ferutils import {LIGHT}
-record = runs.obtain(recipes.make(model="deep", seed=424242))
+{LIGHT}
+record = recording.obtain(recipes.make(model="deep", seed=424242))
 try:
-    runs.obtain(recipes.make(model="deep", seed=424243))
+    recording.obtain(recipes.make(model="deep", seed=424243))
 except ValueError as error:
     refusal = str(error)
 heavy = {{"keras", "tensorflow", "jax", "torch", "matplotlib"}} & set(sys.modules)
 print(json.dumps([record.run.id, refusal, sorted(heavy)]))
 """
     name, refusal, heavy = python(code, FERUTILS_RUNS=str(places / "runs"))
-    assert name == recipes.run_id(recipe, data.published_fingerprints())
+    assert name == recipes.run_id(recipe, fer2013.published_fingerprints())
     assert re.search(EXPLAINED, refusal)
     assert heavy == []
 
 
 def test_a_recorded_run_on_drawn_faces_is_read_without_keras(places, drawn):
-    records.write(*fabricated(small_recipe(), records.note(drawn)), places / "runs")
+    runs.write(*fabricated(small_recipe(), runs.note(drawn)), places / "runs")
     code = f"""
 import json, sys
-from ferutils import {LIGHT}
+{LIGHT}
 small = faces.draw({FEW})
 faces.draw = lambda: small
-record = runs.obtain(recipes.Recipe.model_validate_json('''{small_recipe().model_dump_json()}'''))
+recipe = recipes.Recipe.model_validate_json('''{small_recipe().model_dump_json()}''')
+record = recording.obtain(recipe)
 print(json.dumps([record.run.dataset.name, sorted({{"keras", "tensorflow"}} & set(sys.modules))]))
 """
     name, heavy = python(code, FERUTILS_RUNS=str(places / "runs"))
@@ -124,10 +134,10 @@ class Absent:
             raise ModuleNotFoundError(name=name)
 
 sys.meta_path.insert(0, Absent)
-from ferutils import {LIGHT}
+{LIGHT}
 faces.draw = lambda small=faces.draw({FEW}): small
 try:
-    runs.obtain(recipes.Recipe.model_validate_json('''{small_recipe().model_dump_json()}'''))
+    recording.obtain(recipes.Recipe.model_validate_json('''{small_recipe().model_dump_json()}'''))
 except ValueError as error:
     print(json.dumps(str(error)))
 """
@@ -144,8 +154,8 @@ except ValueError as error:
 @pytest.mark.usefixtures("no_training")
 def test_a_record_of_the_published_dataset_needs_no_dataset(places, capsys):
     recipe = recipes.make(model="deep")
-    written = records.write(*fabricated(recipe, published()), places / "report")
-    record = runs.obtain(recipe)
+    written = runs.write(*fabricated(recipe, published()), places / "report")
+    record = recording.obtain(recipe)
     assert record.run.id == written.name
     assert record.recipe == recipe
     assert capsys.readouterr().out == f"Run {written.name}: read from its record of 2026-01-02.\n"
@@ -155,7 +165,7 @@ def test_a_record_of_the_published_dataset_needs_no_dataset(places, capsys):
 @pytest.mark.parametrize("model", ["shallow", "improved", "deep"])
 def test_neither_record_nor_dataset_is_refused_with_both_ways_on(places, model):
     with pytest.raises(ValueError, match=EXPLAINED) as refusal:
-        runs.obtain(recipes.make(model=model, seed=424242))
+        recording.obtain(recipes.make(model=model, seed=424242))
     for part in ("Kaggle", "FER2013", "fer2013.csv", "-p data PATH", "-p dataset drawn"):
         assert part in str(refusal.value)
     assert "-p seed 424242" in str(refusal.value)
@@ -165,44 +175,44 @@ def test_neither_record_nor_dataset_is_refused_with_both_ways_on(places, model):
 @pytest.mark.usefixtures("no_training")
 def test_a_record_of_another_dataset_is_not_taken(places, monkeypatch):
     recipe = recipes.make(model="deep")
-    records.write(*fabricated(recipe, published()), places / "runs")
-    fingerprints = data.published_fingerprints() | {"PublicTest": "0" * 64}
+    runs.write(*fabricated(recipe, published()), places / "runs")
+    fingerprints = fer2013.published_fingerprints() | {"PublicTest": "0" * 64}
     blurred = SimpleNamespace(fingerprints=fingerprints)
-    monkeypatch.setattr(runs.data, "load", lambda *arguments: blurred)
+    monkeypatch.setattr(recording.reading, "load", lambda *arguments: blurred)
     with pytest.raises(AssertionError, match="a run was trained"):
-        runs.obtain(recipe, "blurred.csv")
+        recording.obtain(recipe, "blurred.csv")
 
 
 @pytest.mark.usefixtures("no_training")
 def test_a_damaged_record_is_not_trained_again(places, drawn):
-    folder = records.write(*fabricated(small_recipe(), records.note(drawn)), places / "runs")
+    folder = runs.write(*fabricated(small_recipe(), runs.note(drawn)), places / "runs")
     (folder / "history.csv").write_text("")
     with pytest.raises(ValueError, match=EXPLAINED):
-        runs.obtain(small_recipe())
+        recording.obtain(small_recipe())
 
 
 def test_the_place_of_the_dataset_is_the_parameter_or_the_environment(places, monkeypatch):
     asked = []
-    monkeypatch.setattr(runs.data, "load", lambda *arguments: asked.append(arguments))
-    runs.read_dataset("fer2013", "given.csv")
+    monkeypatch.setattr(recording.reading, "load", lambda *arguments: asked.append(arguments))
+    recording.read_dataset("fer2013", "given.csv")
     monkeypatch.setenv("FER2013", "environment.csv")
-    runs.read_dataset("fer2013")
-    runs.read_dataset("fer2013", "given.csv")
+    recording.read_dataset("fer2013")
+    recording.read_dataset("fer2013", "given.csv")
     assert [str(source) for source, _ in asked] == ["given.csv", "environment.csv", "given.csv"]
     assert {cache for _, cache in asked} == {places / "cache" / "datasets"}
     monkeypatch.setenv("FER2013", "")
-    assert runs.read_dataset("fer2013") is None
+    assert recording.read_dataset("fer2013") is None
 
 
 def test_drawn_faces_are_at_hand_where_fer2013_is_not(places, drawn, monkeypatch):
-    assert runs.dataset_at_hand() is drawn
-    monkeypatch.setattr(runs.data, "load", lambda source, cache: f"read from {source}")
-    assert runs.dataset_at_hand("given.csv") == "read from given.csv"
+    assert recording.dataset_at_hand() is drawn
+    monkeypatch.setattr(recording.reading, "load", lambda source, cache: f"read from {source}")
+    assert recording.dataset_at_hand("given.csv") == "read from given.csv"
 
 
 def test_a_dataset_that_is_not_there_is_an_error(places):
     with pytest.raises(FileNotFoundError, match=EXPLAINED):
-        runs.obtain(recipes.make(model="deep"), str(places / "nowhere.csv"))
+        recording.obtain(recipes.make(model="deep"), str(places / "nowhere.csv"))
     assert files_in(places) == []
 
 
@@ -217,7 +227,7 @@ LINE = re.compile(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
 def test_a_run_is_trained_once_then_read(places, drawn, capsys, monkeypatch):
-    first = runs.obtain(small_recipe())
+    first = recording.obtain(small_recipe())
     name = first.run.id
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
@@ -225,26 +235,26 @@ def test_a_run_is_trained_once_then_read(places, drawn, capsys, monkeypatch):
     assert all(LINE.fullmatch(line) for line in lines[1:])
     assert lines[2].endswith("0:00 min left")
 
-    monkeypatch.setattr(runs, "_train", lambda *arguments: pytest.fail("trained again"))
-    second = runs.obtain(small_recipe())
+    monkeypatch.setattr(recording, "_train", lambda *arguments: pytest.fail("trained again"))
+    second = recording.obtain(small_recipe())
     assert second.run == first.run
     assert capsys.readouterr().out.startswith(f"Run {name}: read from its record of ")
     check_the_record(first, drawn)
     check_the_weights(first, drawn)
     assert {file.relative_to(places).parts[0] for file in files_in(places)} == {"runs", "cache"}
-    assert files_in(places / "cache") == [runs.weights(name)]
+    assert files_in(places / "cache") == [recording.weights(name)]
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
 def test_a_forced_run_is_trained_again_beside_its_old_records(places, drawn, monkeypatch):
-    made = fabricated(small_recipe(), records.note(drawn))
-    reported, old = (records.write(*made, places / name) for name in ("report", "runs"))
+    made = fabricated(small_recipe(), runs.note(drawn))
+    reported, old = (runs.write(*made, places / name) for name in ("report", "runs"))
     before = (old / "run.json").read_bytes()
     monkeypatch.setenv("FORCE", "1")
-    new = runs.obtain(small_recipe())
+    new = recording.obtain(small_recipe())
     assert new.run != made[0]
-    assert records.read(old).run == new.run
+    assert runs.read(old).run == new.run
     assert (reported / "run.json").read_bytes() == before
     (kept,) = (places / "runs").glob(f".{old.name}-replaced-*/run.json")
     assert kept.read_bytes() == before
@@ -258,7 +268,7 @@ def check_the_record(record, drawn):
     run = record.run
     assert run.id == run_of(drawn)
     assert run.resumed_after_epochs == []
-    assert run.dataset == records.note(drawn)
+    assert run.dataset == runs.note(drawn)
     assert (run.dataset.name, run.dataset.counts) == ("drawn", FEW)
     assert run.cost.wall_seconds > record.history["training_seconds"].sum()
     assert run.cost.images_per_second == pytest.approx(
@@ -277,10 +287,10 @@ def check_the_record(record, drawn):
 
 def check_the_weights(record, drawn):
     """The weights make the same predictions in a model that is built anew."""
-    from ferutils import models
+    from ferutils.measuring import models
 
     model = models.build(record.recipe)
-    model.load_weights(runs.weights(record.run.id))
+    model.load_weights(recording.weights(record.run.id))
     for split, one in record.predictions.items():
         logits = model.predict(drawn.splits[split].images[..., None], verbose=0)
         np.testing.assert_array_equal(logits.argmax(axis=1), one.predicted)
@@ -293,25 +303,25 @@ def check_the_weights(record, drawn):
 def test_a_training_that_fails_leaves_no_record_but_its_checkpoint(
     places, drawn, monkeypatch, capsys, failing, failure
 ):
-    from ferutils import training
+    from ferutils.measuring import training
 
     def fail(*arguments):
         raise failure
 
     monkeypatch.setattr(training, failing, fail)
     if failing != "_epoch":
-        row = dict.fromkeys(records.HISTORY_COLUMNS, 0.5)
+        row = dict.fromkeys(runs.HISTORY_COLUMNS, 0.5)
         monkeypatch.setattr(training, "_epoch", lambda *a: row | {"epoch": a[-1]})
     with pytest.raises(type(failure)):
-        runs.obtain(small_recipe())
-    kept = [] if failing == "_epoch" else [runs._checkpoint_file(run_of(drawn))]
+        recording.obtain(small_recipe())
+    kept = [] if failing == "_epoch" else [recording._checkpoint_file(run_of(drawn))]
     assert files_in(places) == kept
     assert ("The same command goes on after epoch 2." in capsys.readouterr().out) == bool(kept)
 
 
 def test_more_images_than_there_are_leave_no_record(places):
     with pytest.raises(ValueError, match=EXPLAINED):
-        runs.obtain(small_recipe(train_images=71))
+        recording.obtain(small_recipe(train_images=71))
     assert files_in(places) == []
 
 
@@ -322,12 +332,12 @@ def test_more_images_than_there_are_leave_no_record(places):
     "seconds, shown", [(0, "0:00 min"), (59.9, "0:59 min"), (61, "1:01 min"), (6000, "100:00 min")]
 )
 def test_the_time_left_is_in_minutes_and_seconds(seconds, shown):
-    assert runs._minutes(seconds) == shown
+    assert recording._minutes(seconds) == shown
 
 
 def test_the_time_left_is_that_of_the_epochs_to_come(capsys):
-    report = runs._progress(recipes.make(model="deep"))
-    row = dict.fromkeys(records.HISTORY_COLUMNS, 0.5)
+    report = recording._progress(recipes.make(model="deep"))
+    row = dict.fromkeys(runs.HISTORY_COLUMNS, 0.5)
     row |= {"training_seconds": 25.0, "validation_seconds": 5.0}
     report(row | {"epoch": 3})  # the first of a training that goes on after epoch 2
     report(row | {"epoch": 9})

@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 from synthetic import PAPER, parsed, selected, study
 
-from ferutils import origin, prose, selection, selection_tables, tables, verdicts
-from ferutils.crossvalidation import Cell
-from ferutils.paper import Verdict
+from ferutils.claims import selection, verdicts
+from ferutils.claims.paper import Verdict
+from ferutils.records.crossvalidation import Cell
+from ferutils.report import origin, prose, selection_tables, tables
 
 FEWER, PAPERS, MORE = Cell(1e-3, 512), Cell(1e-3, 1024), Cell(1e-3, 2048)
 # By cell, a value per fold; clear-cut but for the two cells that are named.

@@ -6,7 +6,7 @@ import pytest
 from helpers import fabricated, small_recipe
 from synthetic import DRAWN
 
-from ferutils import records
+from ferutils.records import runs
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ def write(writer, folder, start):
     mine = made(writer)
     start.wait()
     for one in mine:
-        records.write(*one, folder)
+        runs.write(*one, folder)
 
 
 def test_records_written_at_once_never_mix(tmp_path):
@@ -38,7 +38,7 @@ def test_records_written_at_once_never_mix(tmp_path):
         one.join()
     assert [one.exitcode for one in writers] == [0] * WRITERS
     every = [made(number) for number in range(WRITERS)]
-    found = {record.run.id: record for record in records.read_all(tmp_path)}
+    found = {record.run.id: record for record in runs.read_all(tmp_path)}
     assert found.keys() == {run.id for run, *_ in every[0]}
     assert found.keys() == {path.name for path in tmp_path.iterdir()}
     for candidates in zip(*every):

@@ -18,7 +18,8 @@ import pytest
 import yaml
 from helpers import copy_repository
 
-from ferutils import paths, records, sweep
+from ferutils import paths
+from ferutils.measuring import sweep
 
 pytestmark = pytest.mark.slurm
 
@@ -172,7 +173,7 @@ def test_a_sweep_on_slurm_leaves_every_record_though_a_job_is_cancelled(cluster,
     process = start(checkout)
     cancelled = cancel_one(log)
     assert process.wait(PATIENCE_SECONDS) == 0, log.read_text()
-    made = records.read_all(runs)  # each is whole, and is what its name says
+    made = runs.read_all(runs)  # each is whole, and is what its name says
     assert {record.recipe for record in made} == set(wanted) and len(made) == len(wanted) == 8
     assert {path.name for path in runs.iterdir()} == {record.run.id for record in made}
     assert sorted(submitted(log)) == sorted([cancelled, *(record.run.id for record in made)])

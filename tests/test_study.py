@@ -4,8 +4,9 @@ import pytest
 from helpers import EXPLAINED
 from synthetic import DRAWN, OTHER_COPY, PUBLISHED, made
 
-from ferutils import paths, recipes, records, study
-from ferutils.study import Entry
+from ferutils import paths
+from ferutils.records import recipes, runs, study
+from ferutils.records.study import Entry
 
 SMALL = {split: [10, 2, 10, 17, 12, 8, 12] for split in PUBLISHED.counts}
 QUICK = PUBLISHED.model_copy(update={"counts": SMALL})
@@ -14,14 +15,14 @@ PART = Entry(part="printed", model="deep", train_images=7178, seeds=[0])
 
 
 @pytest.fixture
-def runs(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RECORDED_RUNS", tmp_path)
     return tmp_path
 
 
 def write(folder, note=QUICK, **parameters):
     quick = note.model_copy(update={"counts": SMALL})
-    return records.write(*made(note=quick, **parameters), folder)
+    return runs.write(*made(note=quick, **parameters), folder)
 
 
 def entries(monkeypatch, *every):
@@ -81,60 +82,60 @@ def test_a_bad_entry_is_refused(tmp_path, entry):
 # ---- what is shown ------------------------------------------------------------------------------
 
 
-def test_the_first_entry_with_a_record_is_shown(runs, monkeypatch):
+def test_the_first_entry_with_a_record_is_shown(folder, monkeypatch):
     entries(monkeypatch, WHOLE, PART)
     assert study.read().by_model["deep"] == []
-    write(runs, model="deep", train_images=7178)
+    write(folder, model="deep", train_images=7178)
     assert [record.recipe.train_images for record in study.read().by_model["deep"]] == [7178]
-    write(runs, model="deep", seed=1)
+    write(folder, model="deep", seed=1)
     assert [record.recipe.seed for record in study.read().by_model["deep"]] == [1]
 
 
-def test_records_stand_in_the_order_of_the_seeds(runs, monkeypatch):
+def test_records_stand_in_the_order_of_the_seeds(folder, monkeypatch):
     entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[2, 0, 1]))
     for seed in (0, 1, 2):
-        write(runs, seed=seed)
+        write(folder, seed=seed)
     assert [record.recipe.seed for record in study.read().by_model["shallow"]] == [2, 0, 1]
 
 
-def test_a_run_outside_the_study_is_not_shown(runs, monkeypatch):
+def test_a_run_outside_the_study_is_not_shown(folder, monkeypatch):
     entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]))
-    write(runs, batch_size=32)
-    write(runs, seed=7)
+    write(folder, batch_size=32)
+    write(folder, seed=7)
     assert study.read().record("shallow") is None
 
 
 @pytest.mark.parametrize("note", [DRAWN, OTHER_COPY], ids=["drawn faces", "a differing copy"])
-def test_a_run_on_another_dataset_is_not_shown(runs, monkeypatch, note):
+def test_a_run_on_another_dataset_is_not_shown(folder, monkeypatch, note):
     entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]))
-    write(runs, note=note)
+    write(folder, note=note)
     assert study.read().by_model["shallow"] == []
-    write(runs)
+    write(folder)
     assert [record.run.dataset.name for record in study.read().by_model["shallow"]] == ["fer2013"]
 
 
-def test_parts_are_kept_apart(runs, monkeypatch):
+def test_parts_are_kept_apart(folder, monkeypatch):
     augmented = {"model": "shallow", "augmentation": "generator"}
     entries(
         monkeypatch,
         Entry(part="printed", model="shallow", seeds=[0]),
         Entry(part="augmentation", seeds=[0], **augmented),
     )
-    write(runs, **augmented)
+    write(folder, **augmented)
     assert study.read().record("shallow") is None
     (other,) = study.read().part("augmentation")
     assert [record.recipe.augmentation for record in other.records] == ["generator"]
 
 
-def test_every_model_is_there_even_without_records(runs):
+def test_every_model_is_there_even_without_records(folder):
     assert study.read().by_model == {"shallow": [], "improved": [], "deep": []}
     assert study.read().records == []
 
 
-def test_a_study_is_reduced_where_one_run_is(runs, monkeypatch):
+def test_a_study_is_reduced_where_one_run_is(folder, monkeypatch):
     entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]), PART)
-    write(runs)
-    write(runs, model="deep", train_images=7178)
+    write(folder)
+    write(folder, model="deep", train_images=7178)
     shown = study.read()
     assert shown.reduced("deep")
     assert shown.reduced("shallow", "deep")
@@ -145,20 +146,20 @@ def test_a_study_is_reduced_where_one_run_is(runs, monkeypatch):
 # ---- for the pages ------------------------------------------------------------------------------
 
 
-def test_the_page_of_a_model_shows_its_first_recorded_run(runs, monkeypatch):
+def test_the_page_of_a_model_shows_its_first_recorded_run(folder, monkeypatch):
     entries(monkeypatch, WHOLE, PART)
     assert study.page_options("deep") == ""
-    write(runs, model="deep", train_images=7178)
+    write(folder, model="deep", train_images=7178)
     assert study.page_options("deep") == "-p train_images 7178"
-    write(runs, model="deep", seed=1)
+    write(folder, model="deep", seed=1)
     assert study.page_options("deep") == "-p seed 1"
-    write(runs, model="deep", seed=0)
+    write(folder, model="deep", seed=0)
     assert study.page_options("deep") == ""
 
 
-def test_the_counts_are_those_that_the_runs_saw(runs, monkeypatch):
+def test_the_counts_are_those_that_the_runs_saw(folder, monkeypatch):
     entries(monkeypatch, Entry(part="printed", model="shallow", seeds=[0]))
     with pytest.raises(ValueError, match=EXPLAINED):
         study.counts()
-    write(runs)
+    write(folder)
     assert study.counts() == SMALL

@@ -16,7 +16,9 @@ import pytest
 import yaml
 from helpers import fabricated
 
-from ferutils import faces, paths, recipes, records
+from ferutils import paths
+from ferutils.dataset import faces
+from ferutils.records import recipes, runs
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +43,7 @@ class Workplace:
         study = {"parts": {"small": "Small numbers"}, "runs": [entry]}
         (folder / "book" / "study.yml").write_text(yaml.safe_dump(study))
         (folder / "ready").touch()  # what `make` takes for the environment, which is this one
-        note = records.note(faces.draw())
+        note = runs.note(faces.draw())
         every = [recipes.make(**SMALL, seed=seed) for seed in seeds]
         self.fabricated = [fabricated(recipe, note) for recipe in every]
         self.wanted = [recipes.run_id(recipe, note.fingerprints) for recipe in every]
@@ -67,7 +69,7 @@ class Workplace:
 
     def finished(self):
         """The records there are, each read and checked, by run id."""
-        return {record.run.id: record for record in records.read_all(self.runs)}
+        return {record.run.id: record for record in runs.read_all(self.runs)}
 
     def files(self):
         """Content and time of change of every file among the records."""
@@ -150,7 +152,7 @@ def test_a_record_stays_whatever_comes_after_its_training(workplace):
 
     process = place.start()
     printed = lines_until(process, trained)
-    records.write(*place.fabricated[1], place.runs)  # as from another machine
+    runs.write(*place.fabricated[1], place.runs)  # as from another machine
     before = place.files()
     code, rest = to_the_end(process)
     assert code != 0  # both pages failed after their records were there

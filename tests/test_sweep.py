@@ -12,9 +12,12 @@ from click.testing import CliRunner
 from helpers import EXPLAINED, copy_repository, fabricated
 from synthetic import PUBLISHED
 
-from ferutils import cli, data, paths, recipes, records, sweep
+from ferutils import cli, paths
+from ferutils.dataset import fer2013
+from ferutils.measuring import sweep
+from ferutils.records import recipes, runs
 
-COUNTS = {split: [2] * 7 for split in data.SPLITS}
+COUNTS = {split: [2] * 7 for split in fer2013.SPLITS}
 NOTE = PUBLISHED.model_copy(update={"counts": COUNTS})
 TWO = {"model": "shallow", "grid": {"hidden_neurons": [16, 32]}, "seeds": [0, 1]}
 
@@ -37,7 +40,7 @@ def written(folder, content):
 
 def recorded(recipe, folder, **run):
     description, *measured = fabricated(recipe, NOTE)
-    return records.write(description.model_copy(update=run), *measured, folder)
+    return runs.write(description.model_copy(update=run), *measured, folder)
 
 
 # ---- the file -----------------------------------------------------------------------------------
@@ -114,11 +117,11 @@ def test_recorded_runs_of_both_folders_are_not_trained_again(places):
 
 def test_the_estimate_is_that_of_the_same_network(places):
     other, same = recipes.make(model="deep"), recipes.make(model="shallow", epochs=5)
-    recorded(other, places / "recorded", cost=records.Cost(
+    recorded(other, places / "recorded", cost=runs.Cost(
         wall_seconds=9e9, images_per_second=1.0, peak_memory_bytes=1))  # fmt: skip
-    folder = recorded(same, places / "new", cost=records.Cost(
+    folder = recorded(same, places / "new", cost=runs.Cost(
         wall_seconds=70.0, images_per_second=1.0, peak_memory_bytes=1))  # fmt: skip
-    per_image = 70 / (5 * records.read(folder).run.scores["Training"].images)
+    per_image = 70 / (5 * runs.read(folder).run.scores["Training"].images)
     file = {"model": "shallow", "grid": {"epochs": [2, 4], "train_images": 700}, "seeds": [0, 1]}
     size, unknown = sweep.estimate(sweep.plan(sweep.load(written(places, file))))
     assert size.runs == 4 and unknown == []
@@ -130,7 +133,7 @@ def test_all_images_are_those_of_the_dataset(places):
     recorded(recipes.make(model="shallow", epochs=1), places / "new")
     file = {"model": "shallow", "grid": {"epochs": 3}, "seeds": [5]}
     size, _ = sweep.estimate(sweep.plan(sweep.load(written(places, file))))
-    images = sum(data.FER2013["Training"]["counts"])
+    images = sum(fer2013.FER2013["Training"]["counts"])
     assert size.seconds == pytest.approx(1.5 / 70 * images * 3)  # as `fabricated` says of itself
 
 
@@ -206,7 +209,10 @@ def test_a_bad_file_or_profile_begins_nothing(places, monkeypatch):
 # ---- on this machine ----------------------------------------------------------------------------
 
 
-FAILS = ("runs.obtain(recipe, data)", "runs.obtain(recipe, data) if recipe.seed else 1 / 0")
+FAILS = (
+    "recording.obtain(recipe, data)",
+    "recording.obtain(recipe, data) if recipe.seed else 1 / 0",
+)
 
 
 def sweep_in(folder):
@@ -235,13 +241,13 @@ def test_a_failed_run_stops_no_other_and_a_finished_one_is_not_made_again(tmp_pa
     code, printed = sweep_in(checkout)
     assert code != 0 and "2 runs: 0 recorded, 2 to train." in printed
     assert "ZeroDivisionError" in printed
-    assert [record.recipe for record in records.read_all(runs)] == [finished]
+    assert [record.recipe for record in runs.read_all(runs)] == [finished]
     before = {path: path.stat().st_mtime_ns for path in runs.rglob("*.*")}
 
     notebook.write_text(text)
     code, printed = sweep_in(checkout)
     assert code == 0 and "2 runs: 1 recorded, 1 to train." in printed, printed
-    assert {record.recipe for record in records.read_all(runs)} == {failing, finished}
+    assert {record.recipe for record in runs.read_all(runs)} == {failing, finished}
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert list((checkout / "book").glob("runs/*")) == []
     assert list(tmp_path.rglob("hacked")) == []  # the name of a folder is no command

@@ -11,20 +11,13 @@ from docutils import nodes
 from IPython.core.formatters import DisplayFormatter
 from synthetic import DRAWN, PAPER, answers, cells, layers, parsed, record, study
 
-from ferutils import (
-    data,
-    dataset_tables,
-    inspection,
-    metrics,
-    paper,
-    paths,
-    recipes,
-    run_tables,
-    tables,
-    verdicts,
-)
-from ferutils.paper import Verdict
-from ferutils.verdicts import Finding
+from ferutils import paths
+from ferutils.claims import metrics, paper, verdicts
+from ferutils.claims.paper import Verdict
+from ferutils.claims.verdicts import Finding
+from ferutils.dataset import fer2013
+from ferutils.records import inspection, recipes
+from ferutils.report import dataset_tables, run_tables, tables
 
 WHOLE = study(*(record(model, seed=seed) for model in recipes.PAPER for seed in (0, 1)))
 FINDINGS = verdicts.findings(PAPER, WHOLE)
@@ -264,7 +257,9 @@ MODULES = ["tables", "comparison_tables", "dataset_tables", "prose", "figures"]
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_figure_of_the_paper_stands_in_the_code(module):
-    tree = ast.parse((paths.ROOT / "ferutils" / f"{module}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(
+        (paths.ROOT / "ferutils" / "report" / f"{module}.py").read_text(encoding="utf-8")
+    )
     constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     printed = {PAPER.claim(name).printed for name in TABLE_3}
     written = " ".join(one for one in constants if isinstance(one, str))
@@ -455,18 +450,18 @@ def test_all_that_is_left_open_is_told():
 
 
 def test_splits_stand_beside_the_papers_words():
-    counts = {split: data.FER2013[split]["counts"] for split in data.SPLITS}
+    counts = {split: fer2013.FER2013[split]["counts"] for split in fer2013.SPLITS}
     frame = dataset_tables.splits(counts, PAPER)
     assert frame["The paper's words"].tolist() == ["roughly 29,000"] + ["roughly 4,000"] * 2
     assert frame["Counted"].tolist() == frame["Published"].tolist() == ["28,709", "3,589", "3,589"]
-    counted = dataset_tables.splits(dict.fromkeys(data.SPLITS, [1] * 7), PAPER)["Counted"]
+    counted = dataset_tables.splits(dict.fromkeys(fer2013.SPLITS, [1] * 7), PAPER)["Counted"]
     assert counted.tolist() == ["7"] * 3
 
 
 def test_classes_add_up_to_the_whole():
     counts = {"Training": [10, 0, 0, 1000, 0, 0, 0], "PublicTest": [5] * 7, "PrivateTest": [5] * 7}
     frame = dataset_tables.classes(counts)
-    assert tuple(frame["Emotion"]) == data.EMOTIONS
+    assert tuple(frame["Emotion"]) == fer2013.EMOTIONS
     assert frame["Training"].iloc[3] == "1,000"
     assert plain(frame["Share"].iloc[3]) == "93.5 %"
 

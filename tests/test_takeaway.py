@@ -24,7 +24,8 @@ from browsing import PAGES, Links, Reader
 from helpers import EXPLAINED
 from pybtex.database import parse_string
 
-from ferutils import citation, elsewhere, exporting, paths
+from ferutils import paths
+from ferutils.site import citation, elsewhere, exporting
 
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 ADDRESS = "https://github.com/owner/name"
@@ -198,7 +199,7 @@ def test_on_colab_the_first_cell_installs_what_is_missing_and_nothing_else(
     first_cell(folder, monkeypatch)
     on_colab = (
         "import sys; sys.modules['google.colab'] = sys; exec(open('cell.py').read()); "
-        "from ferutils import figures"
+        "from ferutils.report import figures"
     )
     succeed(fresh_python, "-c", on_colab, folder=folder)
     after = installed(fresh_python, folder)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from helpers import EXPLAINED, FEW, correct, cross_entropy, log_softmax, small_dataset, small_recipe
 
-from ferutils import data, models, records, training
+from ferutils.dataset import fer2013
+from ferutils.measuring import models, training
+from ferutils.records import runs
 
 SECONDS = ["training_seconds", "validation_seconds"]
 
@@ -39,7 +41,7 @@ def quick(monkeypatch, accuracies=None):
         weights = [weight + 0.01 * number for weight in model.get_weights()]
         model.set_weights(weights)
         seen.append({"weights": weights, "trained_on": trained_on, "watched": watched})
-        row = dict.fromkeys(records.HISTORY_COLUMNS, 0.5) | {"epoch": number}
+        row = dict.fromkeys(runs.HISTORY_COLUMNS, 0.5) | {"epoch": number}
         return row | ({"validation_accuracy": accuracies[number - 1]} if accuracies else {})
 
     monkeypatch.setattr(training, "_epoch", epoch)
@@ -56,7 +58,7 @@ def numbers(history):
 @pytest.mark.slow
 def test_the_history_has_a_row_per_epoch_and_each_is_reported(trained, random_recipe):
     result, rows = trained
-    assert tuple(result.history.columns) == records.HISTORY_COLUMNS
+    assert tuple(result.history.columns) == runs.HISTORY_COLUMNS
     assert result.history["epoch"].tolist() == [1, 2]
     assert result.history.to_dict("records") == rows
     assert np.isfinite(result.history.to_numpy(float)).all()
@@ -67,7 +69,7 @@ def test_the_history_has_a_row_per_epoch_and_each_is_reported(trained, random_re
 @pytest.mark.slow
 def test_log_probabilities_are_those_of_the_model(trained, drawn):
     result, _ = trained
-    for split in records.HELD_OUT:
+    for split in runs.HELD_OUT:
         one = result.predictions[split]
         assert one.log_probabilities.shape == (sum(FEW[split]), 7)
         assert one.log_probabilities.max() <= 0
@@ -80,7 +82,7 @@ def test_log_probabilities_are_those_of_the_model(trained, drawn):
 @pytest.mark.slow
 def test_scores_follow_from_the_predictions(trained):
     result, _ = trained
-    assert set(result.scores) == set(data.SPLITS)
+    assert set(result.scores) == set(fer2013.SPLITS)
     for split, one in result.predictions.items():
         score = result.scores[split]
         assert score.images == len(one.labels)
@@ -115,7 +117,7 @@ def test_the_same_recipe_gives_the_same_numbers_twice(trained, random_recipe, dr
     again = training.train(random_recipe, drawn, lambda row: None)
     assert numbers(again.history).equals(numbers(first.history))
     assert again.scores == first.scores
-    for split in records.HELD_OUT:
+    for split in runs.HELD_OUT:
         np.testing.assert_array_equal(
             again.predictions[split].log_probabilities, first.predictions[split].log_probabilities
         )
@@ -187,7 +189,7 @@ def test_the_best_epoch_is_the_one_that_is_evaluated(drawn):
 def test_validation_uses_the_split_that_is_asked_for(drawn, monkeypatch, followed):
     seen = quick(monkeypatch)
     training.train(small_recipe(epochs=1, validation_split=followed), drawn, lambda row: None)
-    wanted = records.HELD_OUT if followed == "both" else [followed]
+    wanted = runs.HELD_OUT if followed == "both" else [followed]
     watched = seen[0]["watched"]
     expected = [drawn.splits[name] for name in wanted]
     np.testing.assert_array_equal(watched.images, np.concatenate([s.images for s in expected]))
@@ -199,7 +201,7 @@ def test_the_scores_of_both_held_out_splits_are_those_of_their_images(drawn):
     result = training.train(
         small_recipe(epochs=1, validation_split="both"), drawn, lambda row: None
     )
-    held_out = [result.scores[split] for split in records.HELD_OUT]
+    held_out = [result.scores[split] for split in runs.HELD_OUT]
     right = sum(round(score.accuracy * score.images) for score in held_out)
     images = sum(score.images for score in held_out)
     assert result.history["validation_accuracy"][0] * images == pytest.approx(right, abs=1e-4)
@@ -214,10 +216,10 @@ def test_as_many_images_are_used_as_are_asked_for(drawn, monkeypatch):
         "PublicTest": 14,
         "PrivateTest": 14,
     }
-    expected = data.subset(drawn.splits["Training"], 35)
+    expected = fer2013.subset(drawn.splits["Training"], 35)
     np.testing.assert_array_equal(seen[0]["trained_on"].images, expected.images)
-    for split in records.HELD_OUT:
-        expected = data.subset(drawn.splits[split], 14)
+    for split in runs.HELD_OUT:
+        expected = fer2013.subset(drawn.splits[split], 14)
         np.testing.assert_array_equal(result.predictions[split].labels, expected.labels)
         assert np.bincount(expected.labels).tolist() == [2] * 7
 
@@ -227,7 +229,7 @@ def test_all_images_are_used_unless_told_otherwise(drawn, monkeypatch):
     recipe = small_recipe(epochs=1).model_copy(update={"train_images": None})
     result = training.train(recipe, drawn, lambda row: None)
     assert len(seen[0]["trained_on"].labels) == 70
-    assert [result.scores[split].images for split in data.SPLITS] == [70, 21, 28]
+    assert [result.scores[split].images for split in fer2013.SPLITS] == [70, 21, 28]
 
 
 @pytest.mark.parametrize("asked", [{"train_images": 71}, {"evaluation_images": 22}])

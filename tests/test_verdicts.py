@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from synthetic import DRAWN, PAPER, answers, group, layers, record, study
 
-from ferutils import crossvalidation, inspection, recipes, verdicts
-from ferutils.data import SPLITS
-from ferutils.paper import Verdict
+from ferutils.claims import verdicts
+from ferutils.claims.paper import Verdict
+from ferutils.dataset.fer2013 import SPLITS
+from ferutils.records import crossvalidation, inspection, recipes
 
 NUMBERS = [claim for claim in PAPER.claims if claim.kind == "number"]
 SEEDS = (0, 1)

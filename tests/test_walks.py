@@ -17,8 +17,11 @@ from helpers import fabricated
 from scipy import stats
 from synthetic import PUBLISHED, record
 
-from ferutils import interactive, metrics, paths, recipes, records, run_tables, verdicts
-from ferutils import study as study_module
+from ferutils import paths
+from ferutils.claims import metrics, verdicts
+from ferutils.records import recipes, runs
+from ferutils.records import study as study_module
+from ferutils.report import interactive, run_tables
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +30,7 @@ NEEDS = runpy.run_path(str(paths.BOOK / "_extensions" / "interactive.py"))["NEED
 MODELS = ("shallow", "improved", "deep")
 VIEWS = list(itertools.product((1280, 390), ("light", "dark")))
 SHALLOW = record("shallow")
-IMPROVED = records.Record(*fabricated(recipes.make(model="improved", seed=1), PUBLISHED, seed=1))
+IMPROVED = runs.Record(*fabricated(recipes.make(model="improved", seed=1), PUBLISHED, seed=1))
 
 
 @pytest.fixture(params=VIEWS, ids=lambda view: f"{view[0]}-{view[1]}")
@@ -372,7 +375,7 @@ def test_mcnemar_is_that_of_scipy(statistics):
 
 
 def test_the_interval_of_a_difference_is_that_of_metrics(statistics):
-    for split in records.HELD_OUT:
+    for split in runs.HELD_OUT:
         one, other = (run.predictions[split] for run in (SHALLOW, IMPROVED))
         paired, count = metrics.mcnemar(one, other), len(one.labels)
         quantile = float(stats.t.ppf(0.975, count - 1))

@@ -14,7 +14,8 @@ import nbformat
 from docutils import nodes
 from sphinx.util.osutil import relative_uri
 
-from ferutils import figures, paths
+from ferutils import storage
+from ferutils.report import figures
 
 FOLDER = "_downloads/figures"
 # Of faces there is no CSV: it would hand on their pixels, of which the page shows a picture.
@@ -55,9 +56,9 @@ def _bundles(notebook):
 def _write(bundle, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     for form, content in bundle.items():
-        paths.write_whole(Path(f"{path}.{form}"), content)
+        storage.write_whole(Path(f"{path}.{form}"), content)
     dark = figures.dark(bundle["svg"].decode())
-    paths.write_whole(Path(f"{path}-dark.svg"), dark.encode())
+    storage.write_whole(Path(f"{path}-dark.svg"), dark.encode())
 
 
 def _picture(svg, address, alt):

@@ -15,7 +15,7 @@ from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from sphinx.errors import ExtensionError
 
-from ferutils.paths import write_whole
+from ferutils.storage import write_whole
 
 # The classes of an icon's style, by the word for it in the name of the font's file.
 STYLES = {

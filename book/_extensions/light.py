@@ -7,7 +7,7 @@ written, what a page does not use is known from the page itself.
 import re
 from pathlib import Path
 
-from ferutils.paths import write_whole
+from ferutils.storage import write_whole
 
 SEARCH = r'id="search-results"'  # on the page of the search, where the search box leads
 CODE = r'class="[^"]*\bhighlight\b'

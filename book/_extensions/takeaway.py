@@ -8,7 +8,9 @@ from pathlib import Path
 
 import nbformat
 
-from ferutils import citation, exporting, paths, printing, provenance
+from ferutils import storage
+from ferutils.records import provenance
+from ferutils.site import citation, exporting, printing
 
 FOLDER = "_downloads"
 # What .github/workflows/report.yml writes: the reproduction's files, and the notebooks in pages/.
@@ -67,12 +69,12 @@ def _export(app, exception):
         return
     folder = Path(app.outdir) / FOLDER
     folder.mkdir(exist_ok=True)
-    paths.write_whole(folder / exporting.ARCHIVE, exporting.reproduction())
+    storage.write_whole(folder / exporting.ARCHIVE, exporting.reproduction())
     for name in app.env.found_docs:
         page = Path(app.env.doc2path(name))
         if page.suffix == ".ipynb":
             text = nbformat.writes(exporting.notebook(page)) + "\n"
-            paths.write_whole(folder / page.name, text.encode())
+            storage.write_whole(folder / page.name, text.encode())
     shutil.rmtree(Path(app.outdir) / "_sources" / "pages", ignore_errors=True)
 
 

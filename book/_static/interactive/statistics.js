@@ -1,9 +1,9 @@
 /* What is computed of two runs in the page: on which images they differ, and how surely. The same
-   as ferutils/metrics.py computes; tests set the two beside each other. */
+   as ferutils/claims/metrics.py computes; tests set the two beside each other. */
 "use strict";
 
 report.statistics = {
-  /** Labels out of the text that ferutils.interactive.pack makes: two in a character. */
+  /** Labels out of the text that ferutils.report.interactive.pack makes: two in a character. */
   unpack(text, count) {
     const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const labels = [...text].flatMap((character) => {

@@ -1,0 +1,305 @@
+"""Predictions -> scores with their intervals.
+
+Reads arrays; writes nothing. scikit-learn and SciPy compute.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+from sklearn import metrics
+
+from ferutils.dataset.fer2013 import EMOTIONS
+from ferutils.records.runs import Predictions
+
+CONFIDENCE = 0.95  # of every interval
+SIGNIFICANCE = 0.05  # below which a corrected p-value is called a difference
+CALIBRATION_BINS = 15  # as Guo et al. count them
+
+
+class Interval(NamedTuple):
+    """A share in [0, 1], or a difference of two, and the 95 % interval that it is measured to."""
+
+    value: float
+    low: float
+    high: float
+
+
+def share(correct: int, of: int) -> Interval:
+    """A share of independent images with its Wilson score interval.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+    Journal of the American Statistical Association 22 (1927), 209-212.
+
+    Args:
+        correct: images that count, 0 to `of`.
+        of: all images; 0 gives an interval from 0 to 1 around an undefined (NaN) share.
+    """
+    if of == 0:
+        return Interval(float("nan"), 0.0, 1.0)
+    limits = stats.binomtest(int(correct), int(of)).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(correct / of, float(limits.low), float(limits.high))
+
+
+def accuracy(predictions: Predictions) -> Interval:
+    """The share of images whose most probable label is the true one."""
+    right = predictions.predicted == predictions.labels
+    return share(int(right.sum()), len(right))
+
+
+def top_2(predictions: Predictions) -> Interval:
+    """The share of images whose true label is among the two most probable ones."""
+    best = np.argsort(-predictions.log_probabilities, axis=1, kind="stable")[:, :2]
+    right = (best == predictions.labels[:, None]).any(axis=1)
+    return share(int(right.sum()), len(right))
+
+
+class Apart(NamedTuple):
+    """Accuracy on some images of a split, and on the others."""
+
+    those: Interval
+    others: Interval
+
+
+def apart(predictions: Predictions, places: list[int]) -> Apart:
+    """Accuracy on the images at some places, and on the others.
+
+    Args:
+        predictions: of n images.
+        places: positions, 0 to n - 1.
+    """
+    chosen = np.isin(np.arange(len(predictions.labels)), places)
+    return Apart(
+        *(
+            accuracy(Predictions(predictions.labels[keep], predictions.log_probabilities[keep]))
+            for keep in (chosen, ~chosen)
+        )
+    )
+
+
+def loss(predictions: Predictions) -> float:
+    """Mean cross-entropy, nats."""
+    rows = np.arange(len(predictions.labels))
+    return float(-predictions.log_probabilities[rows, predictions.labels].mean())
+
+
+def macro_f1(predictions: Predictions) -> float:
+    """The mean over the seven emotions of their F1 scores, in [0, 1]."""
+    labels = range(len(EMOTIONS))
+    return float(
+        metrics.f1_score(
+            predictions.labels,
+            predictions.predicted,
+            labels=labels,
+            average="macro",
+            zero_division=0,
+        )
+    )
+
+
+def balanced_accuracy(predictions: Predictions) -> float:
+    """The mean of the recalls of the emotions that occur, in [0, 1]; a rare one counts as much."""
+    return float(
+        metrics.recall_score(
+            predictions.labels,
+            predictions.predicted,
+            labels=np.unique(predictions.labels),
+            average="macro",
+            zero_division=0,
+        )
+    )
+
+
+def confusion(predictions: Predictions) -> pd.DataFrame:
+    """Images by true emotion (rows) and predicted emotion (columns), in label order."""
+    counts = metrics.confusion_matrix(
+        predictions.labels, predictions.predicted, labels=range(len(EMOTIONS))
+    )
+    return pd.DataFrame(counts, index=EMOTIONS, columns=EMOTIONS)
+
+
+def recall(predictions: Predictions) -> pd.DataFrame:
+    """Per emotion: images, recall and its Wilson interval (columns images, value, low, high)."""
+    counts = confusion(predictions)
+    images = counts.sum(axis=1)
+    rows = [share(counts.loc[name, name], images[name])._asdict() for name in EMOTIONS]
+    return pd.DataFrame(rows, index=EMOTIONS).assign(images=images)
+
+
+def probabilities(predictions: Predictions) -> np.ndarray:
+    """Probabilities of the seven emotions, float64 (n, 7); every row adds up to 1.
+
+    Records hold rounded logarithms, whose exponentials add up to 1 only nearly.
+    """
+    return special.softmax(predictions.log_probabilities.astype(np.float64), axis=1)
+
+
+def brier(predictions: Predictions) -> float:
+    """The Brier score of the seven probabilities, in [0, 2]; 0 is best.
+
+    The mean over images of the sum of squared differences between the probabilities and the truth,
+    which is 1 for the true emotion and 0 for the others.
+
+    Source: G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly
+    Weather Review 78 (1950), 1-3.
+    """
+    truth = np.eye(len(EMOTIONS))[predictions.labels]
+    return float(np.square(probabilities(predictions) - truth).sum(axis=1).mean())
+
+
+def calibration(predictions: Predictions, bins: int = CALIBRATION_BINS) -> pd.DataFrame:
+    """How often answers given with a certain confidence are right.
+
+    The confidence of an answer is the probability of the most probable label.
+
+    Source: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks",
+    International Conference on Machine Learning (2017).
+
+    Args:
+        predictions: of n images.
+        bins: equally wide, open below and closed above, over (0, 1].
+
+    Returns:
+        A row per bin, its limits (pandas intervals) as index: images, their mean confidence (NaN
+        without images), and their accuracy with its Wilson interval (value, low, high).
+    """
+    images, correct, total = _binned(predictions, bins)
+    rows = [share(part, of)._asdict() for part, of in zip(correct, images, strict=True)]
+    frame = pd.DataFrame(rows).assign(images=images, confidence=pd.Series(total) / images)
+    return frame.set_index(pd.IntervalIndex.from_breaks(np.linspace(0, 1, bins + 1)))
+
+
+def _binned(predictions: Predictions, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per bin of confidence: images, right answers, and the sum of the confidences."""
+    confidence = probabilities(predictions).max(axis=1)
+    place = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
+    right = predictions.predicted == predictions.labels
+    images, correct, total = (
+        np.bincount(place, weights, bins) for weights in (None, right, confidence)
+    )
+    return images, correct, total
+
+
+def expected_calibration_error(predictions: Predictions, bins: int = CALIBRATION_BINS) -> float:
+    """The mean over images of their bin's gap between accuracy and mean confidence, in [0, 1].
+
+    Source: as `calibration`. It depends on the number of bins, and chance alone keeps it above 0.
+    """
+    images, correct, total = _binned(predictions, bins)
+    return float(np.abs(correct - total).sum() / images.sum())
+
+
+def ensemble(members: Sequence[Predictions]) -> Predictions:
+    """Several networks as one, which answers with the mean of their probabilities.
+
+    Source: B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and scalable predictive
+    uncertainty estimation using deep ensembles", Advances in Neural Information Processing Systems
+    30 (2017).
+
+    Args:
+        members: of one network or more, all of the same images.
+
+    Raises:
+        ValueError: the members did not see the same images.
+    """
+    for other in members[1:]:
+        _check_same_images(members[0], other)
+    every = np.stack([member.log_probabilities for member in members]).astype(np.float64)
+    mean = special.logsumexp(every, axis=0) - np.log(len(members))
+    return Predictions(members[0].labels, mean.astype(np.float32))
+
+
+def majority(predictions: Predictions, answer: str = "happy") -> Interval:
+    """The accuracy of always giving the same answer, by default the most frequent emotion."""
+    right = predictions.labels == EMOTIONS.index(answer)
+    return share(int(right.sum()), len(right))
+
+
+class Paired(NamedTuple):
+    """Two models on the same images: how often each alone was right, and the p-value."""
+
+    first_alone: int
+    second_alone: int
+    p_value: float
+
+
+def mcnemar(first: Predictions, second: Predictions) -> Paired:
+    """The exact McNemar test of two models' accuracies on the same images.
+
+    Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions
+    or percentages", Psychometrika 12 (1947), 153-157; exact as a two-sided binomial test.
+
+    Raises:
+        ValueError: the two did not see the same images.
+    """
+    _check_same_images(first, second)
+    right, other = (one.predicted == one.labels for one in (first, second))
+    alone, other_alone = int((right & ~other).sum()), int((other & ~right).sum())
+    differing = alone + other_alone
+    p_value = stats.binomtest(alone, differing).pvalue if differing else 1.0
+    return Paired(alone, other_alone, float(p_value))
+
+
+def difference(first: Predictions, second: Predictions) -> Interval:
+    """By how much the first model's accuracy exceeds the second's on the same images, in [-1, 1].
+
+    With the interval of the paired t-test: each image counts 1, 0 or -1.
+
+    Raises:
+        ValueError: the two did not see the same images.
+    """
+    _check_same_images(first, second)
+    right, other = ((one.predicted == one.labels).astype(int) for one in (first, second))
+    mean = float((right - other).mean())
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, len(right) - 1) * stats.sem(right - other)
+    return Interval(mean, mean - float(half), mean + float(half))
+
+
+def differences_of_means(groups: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], Interval]:
+    """By how much the mean of each group exceeds that of each later one, in the values' own unit.
+
+    With Tukey's intervals, which assume one spread in all groups and hold for all pairs at once.
+
+    Source: J. W. Tukey, "Comparing individual means in the analysis of variance", Biometrics 5
+    (1949), 99-114; with C. Y. Kramer's extension to groups of several sizes, Biometrics 12 (1956),
+    307-310.
+
+    Args:
+        groups: two values or more each; of fewer than two groups there is no difference.
+    """
+    if len(groups) < 2:
+        return {}
+    found = stats.tukey_hsd(*groups.values())
+    limits = found.confidence_interval(CONFIDENCE)
+    return {
+        pair: Interval(*(float(one[place]) for one in (found.statistic, *limits)))
+        for pair, place in zip(combinations(groups, 2), combinations(range(len(groups)), 2))
+    }
+
+
+def _check_same_images(first: Predictions, second: Predictions) -> None:
+    if not np.array_equal(first.labels, second.labels):
+        raise ValueError(
+            f"Expected predictions of the same images. Received: {len(first.labels)} and "
+            f"{len(second.labels)} images whose labels differ. Compare runs on the same images."
+        )
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """p-values corrected for their number.
+
+    Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
+    of Statistics 6 (1979), 65-70.
+    """
+    order = np.argsort(p_values)
+    factors = len(p_values) - np.arange(len(p_values))
+    corrected = np.minimum(1, np.maximum.accumulate(np.array(p_values)[order] * factors))
+    return corrected[np.argsort(order)].tolist()
+
+
+def printed_p_value(value: float) -> str:
+    """A p-value with the sign before it: "= 0.012" or "< 0.001"."""
+    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"

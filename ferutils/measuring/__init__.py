@@ -1,0 +1,1 @@
+"""Recipe and dataset -> records: models, training, and the makers of every other record."""

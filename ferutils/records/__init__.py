@@ -1,0 +1,1 @@
+"""What has been measured, recipes and the study: schemas, read, checked, written."""

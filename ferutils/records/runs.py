@@ -1,0 +1,366 @@
+"""Run records: what one training measured, in a folder named by its run id.
+
+Reads and writes `<run id>/history.csv`, `predictions.npz` and, last, `run.json`. Needs no Keras.
+"""
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ferutils import paths, storage
+from ferutils.dataset.fer2013 import EMOTIONS, SPLITS, Dataset
+from ferutils.records.recipes import Recipe, run_id
+
+HELD_OUT = SPLITS[1:]
+CHECKED = ("history.csv", "predictions.npz")  # the files whose checksums run.json holds
+HISTORY_COLUMNS = (
+    "epoch",
+    "training_loss",
+    "training_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "training_seconds",
+    "validation_seconds",
+)
+Accuracy = Annotated[float, Field(ge=0, le=1)]
+# Words of a record come to stand on pages: one from elsewhere can bring no markup and no link.
+_NOT_IN_WORDS = r"<>`|{}\[\]\\\x00-\x1f\x7f"
+Words = Annotated[str, Field(pattern=rf"^[^{_NOT_IN_WORDS}]*$")]
+
+
+def words(text: str) -> str:
+    """A text of the machine, such as a device's name, as a record can hold it: Words."""
+    return " ".join(re.sub(rf"[{_NOT_IN_WORDS}]", " ", text).split())
+
+
+class _Part(BaseModel):
+    # "strings": the loss of a training that diverged is written as "NaN", which JSON can hold.
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+
+
+class Layer(_Part):
+    """One row of a layer table, as Keras and the paper print it."""
+
+    name: Words
+    type: Words
+    output_shape: list[int]  # without the batch
+    parameters: int
+    trainable_parameters: int
+
+
+class Scores(_Part):
+    """What Keras reported for one split, in inference mode, with the kept weights."""
+
+    loss: float  # mean cross-entropy, nats
+    accuracy: Accuracy
+    images: int
+
+
+class DatasetNote(_Part):
+    """Which dataset a run saw."""
+
+    name: Words
+    fingerprints: dict[Words, Words]  # SHA-256 per split
+    counts: dict[Words, list[int]]  # images per emotion and split, in label order
+    differences: list[Words]  # from the published FER-2013, in words
+
+
+class Cost(_Part):
+    """What a run took."""
+
+    wall_seconds: float  # training, validation, final evaluation; not what was lost and made again
+    images_per_second: float  # training steps alone
+    peak_memory_bytes: int  # of the process
+
+
+class Environment(_Part):
+    """What a run ran on."""
+
+    device: Words
+    backend: Words
+    system: Words
+    versions: dict[Words, Words]
+
+
+class Code(_Part):
+    """Which code made a run."""
+
+    commit: Words | None
+    clean: bool | None  # whether the working tree had no change against that commit
+    fingerprint: Words  # of the modules that shape the numbers
+
+
+class Run(_Part):
+    """The content of `run.json`."""
+
+    id: Words
+    recipe: Recipe
+    dataset: DatasetNote
+    layers: list[Layer]
+    scores: dict[Words, Scores]  # by split
+    kept_epoch: int  # the epoch whose weights gave the scores and predictions, from 1
+    cost: Cost
+    environment: Environment
+    code: Code
+    started: datetime
+    resumed_after_epochs: list[int] = []  # where the training went on after it had been cut off
+    checksums: dict[Words, Words] = {}  # SHA-256 of the other files of the record
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of one split, image by image in the dataset's canonical order."""
+
+    labels: np.ndarray  # uint8 (n,), the truth, 0..6
+    log_probabilities: np.ndarray  # float32 (n, 7), natural logarithms, at most 0
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable label, int64 (n,)."""
+        return self.log_probabilities.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished run as it is read back: its description, curves and predictions."""
+
+    run: Run
+    history: pd.DataFrame  # HISTORY_COLUMNS, a row per epoch; losses in nats, times in seconds
+    predictions: dict[str, Predictions]  # by held-out split
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the run."""
+        return self.run.recipe
+
+
+def to_float16(log_probabilities: np.ndarray) -> np.ndarray:
+    """Log-probabilities rounded to float16 with each image's most probable label unchanged.
+
+    Rounding can make two classes equal; the predicted label, hence accuracy and confusion, must
+    not depend on it, so that the winner of such a tie is moved up by one step.
+
+    Args:
+        log_probabilities: float (n, 7), at most 0.
+
+    Returns:
+        float16 (n, 7).
+    """
+    rounded = log_probabilities.astype(np.float16)
+    winner = log_probabilities.argmax(axis=1)
+    tied = np.flatnonzero(rounded.argmax(axis=1) != winner)
+    rounded[tied, winner[tied]] = np.nextafter(rounded[tied, winner[tied]], np.float16(0))
+    return rounded
+
+
+def write(
+    run: Run, history: pd.DataFrame, predictions: dict[str, Predictions], folder: Path
+) -> Path:
+    """Write a record whole or not at all; a finished record that is already there stays.
+
+    Args:
+        run: its description, without checksums.
+        history: HISTORY_COLUMNS, a row per epoch.
+        predictions: by held-out split.
+        folder: the folder of all records; the record becomes the folder `<run id>` in it.
+
+    Returns:
+        The record's folder.
+    """
+    target = folder / run.id
+    files = {
+        "history.csv": history[list(HISTORY_COLUMNS)].to_csv(index=False).encode(),
+        "predictions.npz": _pack(predictions),
+    }
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    described = run.model_copy(update={"checksums": checksums})
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{run.id}-", dir=folder))
+    try:
+        unfinished.chmod(0o755)
+        for name, content in files.items():
+            _write_through(unfinished / name, content)
+        _write_through(unfinished / "run.json", described.model_dump_json(indent=2).encode())
+        _give_name(unfinished, target)
+        storage.sync(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return target
+
+
+def _give_name(unfinished: Path, target: Path) -> None:
+    """Give a whole record its name, unless another process has been first, whose record stays."""
+    while not (target / "run.json").is_file():
+        try:
+            unfinished.rename(target)  # over an empty folder, too, but over no other
+            return
+        except OSError as problem:
+            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        _set_remains_aside(target)
+
+
+def _set_remains_aside(target: Path) -> None:
+    """Take a record without run.json away, and put it back where another has just finished it."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    with contextlib.suppress(OSError):  # gone already, or a record in its place
+        target.rename(aside)
+        if (aside / "run.json").is_file():
+            aside.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _pack(predictions: dict[str, Predictions]) -> bytes:
+    """The predictions as the bytes of a compressed .npz file."""
+    arrays = {}
+    for split, one in predictions.items():
+        arrays[f"{split}_labels"] = one.labels.astype(np.uint8)
+        arrays[f"{split}_log_probabilities"] = to_float16(one.log_probabilities)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """Write a file and see it on the disk, so that a later rename cannot outrun its content."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(folder: Path) -> Record:
+    """Read and check one record.
+
+    Raises:
+        ValueError: the record is unfinished, damaged, or not what its name says.
+    """
+    run = _read_run(folder)
+    history, predictions = (_read_checked(folder / name, run.checksums) for name in CHECKED)
+    try:
+        return Record(run, _read_history(history, run), _unpack(predictions, run))
+    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"Expected history and predictions of {folder.name} in the form that `write` gives "
+            f"them. Received: {error}. "
+            "Restore the record from git, or remove its folder to train the run again."
+        ) from None
+
+
+def _read_history(content: bytes, run: Run) -> pd.DataFrame:
+    history = pd.read_csv(io.BytesIO(content))
+    if tuple(history.columns) != HISTORY_COLUMNS or len(history) != run.recipe.epochs:
+        raise ValueError(f"{len(history)} rows of {', '.join(history.columns)}")
+    return history
+
+
+def _unpack(content: bytes, run: Run) -> dict[str, Predictions]:
+    """The reverse of `_pack`; nothing pickled is loaded."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        predictions = {
+            split: Predictions(
+                labels=arrays[f"{split}_labels"],
+                log_probabilities=arrays[f"{split}_log_probabilities"].astype(np.float32),
+            )
+            for split in HELD_OUT
+        }
+    for split, one in predictions.items():
+        images = run.scores[split].images
+        shapes = one.labels.shape, one.log_probabilities.shape
+        if shapes != ((images,), (images, len(EMOTIONS))):
+            raise ValueError(f"labels and probabilities of {images} {split} images as {shapes}")
+    return predictions
+
+
+def _read_run(folder: Path) -> Run:
+    path = folder / "run.json"
+    if not path.is_file():
+        raise ValueError(
+            f"Expected a finished record with run.json in {folder.name}. Received: "
+            f"{sorted(file.name for file in folder.glob('*')) or 'nothing'}. "
+            "An unfinished run is trained again; its folder can be removed."
+        )
+    try:
+        run = Run.model_validate_json(path.read_bytes(), strict=False)
+    except ValidationError as error:
+        raise ValueError(
+            f"Expected {folder.name}/run.json to be a run record. Received: {error}. "
+            "Restore it from git, or remove the folder to train the run again."
+        ) from None
+    if set(run.checksums) != set(CHECKED):
+        raise ValueError(
+            f"Expected {folder.name}/run.json with the checksums of {' and '.join(CHECKED)}. "
+            f"Received: {', '.join(run.checksums) or 'none'}. "
+            "Restore it from git, or remove the folder to train the run again."
+        )
+    expected = run_id(run.recipe, run.dataset.fingerprints)
+    if not run.id == expected == folder.name:
+        raise ValueError(
+            f"Expected a record of run {expected}, which its recipe and dataset make. Received: "
+            f"id {run.id} in folder {folder.name}. Restore it from git, or remove the folder."
+        )
+    return run
+
+
+def _read_checked(path: Path, checksums: dict[str, str]) -> bytes:
+    content = path.read_bytes() if path.is_file() else b""
+    received = hashlib.sha256(content).hexdigest()
+    if received != checksums[path.name]:
+        raise ValueError(
+            f"Expected {path.parent.name}/{path.name} with SHA-256 {checksums[path.name]}. "
+            f"Received: {received if content else 'no file, or an empty one'}. "
+            "Restore the record from git, or remove its folder to train the run again."
+        )
+    return content
+
+
+def find(name: str, folders: Iterable[Path] | None = None) -> Record | None:
+    """The finished record of a run id, or None; the report's records come first."""
+    for folder in folders or (paths.RECORDED_RUNS, paths.new_runs()):
+        if (folder / name / "run.json").is_file():
+            return read(folder / name)
+    return None
+
+
+def read_all(folder: Path | None = None) -> list[Record]:
+    """Every finished record of a folder, in the order of their ids."""
+    folder = folder or paths.RECORDED_RUNS
+    return [read(file.parent) for file in sorted(folder.glob("[!.]*/run.json"))]
+
+
+def note(dataset: Dataset) -> DatasetNote:
+    """What a record says of a dataset."""
+    return DatasetNote(
+        name=dataset.name,
+        fingerprints=dataset.fingerprints,
+        counts=dataset.counts(),
+        differences=list(dataset.differences),
+    )
+
+
+def seeds_of(record: Record) -> list[Record]:
+    """The finished runs of a run's recipe and dataset with any seed, in the order of seeds."""
+    fingerprints = record.run.dataset.fingerprints
+    found = {}
+    for folder in (paths.new_runs(), paths.RECORDED_RUNS):  # the report's, where in both
+        for file in folder.glob(f"{record.recipe.model}-*/run.json"):  # run.json alone is small
+            run = _read_run(file.parent)
+            same = run.recipe.model_copy(update={"seed": record.recipe.seed}) == record.recipe
+            if same and run.dataset.fingerprints == fingerprints:
+                found[run.id] = file.parent
+    return sorted(map(read, found.values()), key=lambda other: other.recipe.seed)

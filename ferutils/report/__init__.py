@@ -1,0 +1,1 @@
+"""Records and verdicts -> figures, tables and prose of the pages."""

@@ -1,0 +1,245 @@
+"""Records -> the data that a page embeds for the scripts in book/_static/interactive.
+
+Reads what it is given; writes nothing. What is interactive takes the place of a static figure or
+table, which stays where there is no JavaScript.
+"""
+
+import hashlib
+import json
+import math
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import display
+from scipy import stats
+
+from ferutils.claims import metrics, verdicts
+from ferutils.dataset.fer2013 import EMOTIONS
+from ferutils.records import provenance
+from ferutils.records.recipes import Recipe
+from ferutils.records.runs import HELD_OUT, Record
+from ferutils.records.study import Study
+from ferutils.report import run_tables, tables
+from ferutils.report.run_tables import Row
+
+CURVES = ("training_accuracy", "validation_accuracy", "training_loss", "validation_loss")
+# Two labels of three bits each make one character, as in base64.
+CHARACTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+
+
+def curves(
+    figure: str, records: Sequence[Record], claims: Mapping[str, float] | None = None
+) -> None:
+    """Show learning curves whose runs can be hidden and whose values can be read off.
+
+    They take the place of a static figure. Call it in a cell that is no figure's, because
+    Jupyter Book makes a figure of every output of such a cell.
+
+    Args:
+        figure: the name of the static figure on the same page.
+        records: runs of one recipe.
+        claims: the paper's final figures by history column.
+    """
+    _show("curves", curves_data(figure, records, claims))
+
+
+def curves_data(
+    figure: str, records: Sequence[Record], claims: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """What `curves` embeds: names and histories of the runs, and the paper's final figures."""
+    return {
+        "figure": figure,
+        "runs": [
+            {"name": f"seed {one.recipe.seed}", "history": history(one.history)} for one in records
+        ],
+        "claims": dict(claims or {}),
+    }
+
+
+def history(frame: pd.DataFrame) -> dict[str, list[float | None]]:
+    """The curves of a run by column, to four digits; None where a loss is no number."""
+    return {name: [_number(value) for value in frame[name]] for name in CURVES}
+
+
+def _number(value: float, digits: int = 4) -> float | None:
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+def confusion(figure: str, records: Sequence[Record], shown: Record | None = None) -> None:
+    """Show a confusion matrix that switches between runs, splits, counts and shares.
+
+    It takes the place of a static figure; call it as `curves`.
+
+    Args:
+        figure: the name of the static figure on the same page.
+        records: of one network or of several.
+        shown: the one to show first; the first of all without it.
+    """
+    _show("confusion", confusion_data(figure, records, shown))
+
+
+def confusion_data(
+    figure: str, records: Sequence[Record], shown: Record | None = None
+) -> dict[str, Any]:
+    """What `confusion` embeds: the counts of each run and split, row by row."""
+    names = [record.run.id for record in records]
+    return {
+        "figure": figure,
+        "emotions": EMOTIONS,
+        "splits": HELD_OUT,
+        "shown": names.index(shown.run.id) if shown else 0,
+        "runs": [
+            {
+                "name": run_tables.name(record.recipe),
+                "counts": {
+                    split: metrics.confusion(found).to_numpy().tolist()
+                    for split, found in record.predictions.items()
+                },
+            }
+            for record in records
+        ],
+    }
+
+
+def all_runs(found: Study) -> None:
+    """Make the table of all runs one that can be sorted and filtered, with each run's particulars.
+
+    Call it in the cell of `run_tables.every_run`, before it.
+    """
+    _show("runs", all_runs_data(found))
+
+
+def all_runs_data(found: Study) -> dict[str, Any]:
+    """What `all_runs` embeds: numbers to sort by, and words to show, row by row of the table."""
+    return {"runs": [_run(row) for row in run_tables.rows(found)]}
+
+
+def _run(row: Row) -> dict[str, Any]:
+    record = row.record
+    return {
+        "id": record and record.run.id,
+        "name": run_tables.name(row.recipe),
+        "network": row.recipe.model,
+        "part": row.part,
+        "validation": record and _number(verdicts.score(record, "validation_accuracy"), 6),
+        "test": record and _number(verdicts.score(record, "test_accuracy"), 6),
+        "minutes": record and _number(record.run.cost.wall_seconds / 60, 6),
+        "device": record and record.run.environment.device,
+        "recipe": _recipe(row.recipe),
+        "particulars": _particulars(record) if record else {},
+        "command": row.recipe.command(),
+    }
+
+
+def _recipe(recipe: Recipe) -> list[list[str]]:
+    """The parameters of a recipe; those that the notebook would not give come first."""
+    special = {name.replace("_", " ") for name in recipe.differing()} | {"model", "seed"}
+    every = run_tables.settings(recipe).items()
+    return sorted(map(list, every), key=lambda setting: setting[0] not in special)
+
+
+def _particulars(record: Record) -> dict[str, list[list[str]]]:
+    """Scores, cost and origin of a run in words."""
+    run = record.run
+    scores = [
+        [f"{measure}, {split}", text]
+        for split in HELD_OUT
+        for measure, text in run_tables.scores(record, split).items()
+    ]
+    return {
+        "Scores (95 % interval)": scores,
+        "Cost": [
+            ["minutes", run_tables.minutes(record)],
+            ["training images per second", f"{run.cost.images_per_second:,.0f}"],
+            ["memory at most", f"{run.cost.peak_memory_bytes / 2**30:.1f} GiB"],
+            ["device", run.environment.device],
+        ],
+        "Origin": [
+            ["begun", f"{run.started:%Y-%m-%d}"],
+            ["Keras backend", run.environment.backend],
+            ["commit", (run.code.commit or "unknown")[:10]],
+            [
+                "code",
+                "as in this report" if provenance.is_current(run) else "older than this report",
+            ],
+            ["dataset", tables.dataset_note(record).replace("*", "").replace("`", "")],
+        ],
+    }
+
+
+def two_runs(found: Study) -> None:
+    """Let the reader choose the two runs of a page that sets two beside each other.
+
+    Call it before the static figures and tables of `run_tables.pair`.
+    """
+    _show("two-runs", two_runs_data(found))
+
+
+def two_runs_data(found: Study) -> dict[str, Any]:
+    """What `two_runs` embeds: recipe, curves, scores and answers of every recorded run.
+
+    Labels stand once for all runs that were evaluated on the same images.
+    """
+    images: dict[str, dict[str, Any]] = {}
+    runs = [_answers(row.part, row.record, images) for row in run_tables.rows(found) if row.record]
+    first, second = run_tables.pair(found)
+    return {
+        "emotions": EMOTIONS,
+        "splits": HELD_OUT,
+        "most": run_tables.AT_MOST,
+        "shown": [first.run.id, second.run.id],
+        "images": images,
+        "runs": runs,
+    }
+
+
+def _answers(part: str, record: Record, images: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A run for `two_runs_data`; `images` takes in the labels that it was the first to see."""
+    splits = {}
+    for split, found in record.predictions.items():
+        seen = hashlib.sha256(found.labels.tobytes()).hexdigest()[:12]
+        images.setdefault(seen, _images(found.labels))
+        splits[split] = {
+            "images": seen,
+            "answers": pack(found.predicted),
+            "scores": run_tables.scores(record, split),
+        }
+    return {
+        "id": record.run.id,
+        "name": run_tables.name(record.recipe),
+        "part": part,
+        "recipe": run_tables.settings(record.recipe),
+        "history": history(record.history),
+        "minutes": run_tables.minutes(record),
+        "device": record.run.environment.device,
+        "splits": splits,
+    }
+
+
+def _images(labels: np.ndarray) -> dict[str, Any]:
+    """Labels, and the quantile by which the interval of a paired difference is as wide as it is."""
+    quantile = stats.t.ppf((1 + metrics.CONFIDENCE) / 2, len(labels) - 1)
+    return {"count": len(labels), "labels": pack(labels), "quantile": float(quantile)}
+
+
+def pack(labels: np.ndarray) -> str:
+    """Labels 0..7 as text, two in a character; an odd last one is followed by a 0."""
+    even = np.pad(np.asarray(labels, np.uint8), (0, len(labels) % 2)).reshape(-1, 2)
+    return "".join(CHARACTERS[8 * left + right] for left, right in even)
+
+
+def _show(kind: str, data: dict[str, Any]) -> None:
+    display({"text/html": embedded(kind, data), "text/plain": ""}, raw=True)
+
+
+def embedded(kind: str, data: dict[str, Any]) -> str:
+    """Data as the HTML of a page, from which the script of that kind reads it.
+
+    No text in the data can end the element that holds it, or begin another.
+    """
+    text = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    script = f'<script type="application/json">{text}</script>'
+    return f'<div class="interactive" data-interactive="{kind}">{script}</div>'

@@ -1,0 +1,131 @@
+"""Records -> the box of a page that says where its numbers come from, as Markdown.
+
+Reads what it is given; writes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from IPython.display import Markdown
+
+from ferutils.records import crossvalidation, provenance
+from ferutils.records.crossvalidation import CrossValidation
+from ferutils.records.runs import Code, Environment, Record
+from ferutils.report import run_tables, tables
+
+STUDY = "make study FER2013=PATH"  # makes every record of the study that there is not yet
+STATES = {True: "clean tree", False: "changed tree", None: "no git"}
+
+
+def box(records: Sequence[Record], *commands: str) -> Markdown:
+    """Where the numbers of a page come from.
+
+    Args:
+        records: the runs that the page rests on; none where nothing is recorded yet.
+        commands: what makes all of it again; none: what makes every run of the study.
+
+    Returns:
+        A definition list: runs and seeds, dataset, device, versions, code, time and command.
+    """
+    rows = _measured(records) if records else {"Runs": "none is recorded yet"}
+    return _box(rows, *commands or [STUDY])
+
+
+def _measured(records: Sequence[Record]) -> dict[str, str]:
+    """What the records say of themselves."""
+    environments = [record.run.environment for record in records]
+    return {
+        "Runs": _runs(records),
+        "Dataset": _distinct(map(tables.dataset_note, records)),
+        "Device": _distinct(map(_device, environments)),
+        "Versions": _distinct(map(_versions, environments)),
+        "Code": _code(records),
+        "Time": _time(records),
+    }
+
+
+def cross_validations(found: Sequence[CrossValidation]) -> Markdown:
+    """Where the numbers of cross-validations come from, of which there may be none yet."""
+    environments = [one.environment for one in found]
+    rows = {
+        "Trainings": _distinct(
+            f"{len(one.trainings):,} of the {one.model} network" for one in found
+        ),
+        "Dataset": _distinct(
+            f"Training of FER-2013, SHA-256 `{one.fingerprint[:8]}`" for one in found
+        ),
+        "Device": _distinct(map(_device, environments)),
+        "Versions": _distinct(map(_versions, environments)),
+        "Code": _distinct(map(_code_of, found)),
+        "Time": _distinct(map(_time_of, found)),
+    }
+    return _box({term: text for term, text in rows.items() if text}, crossvalidation.COMMAND)
+
+
+def _box(rows: dict[str, str], *commands: str) -> Markdown:
+    """A definition list of these rows, and how to make all of it again."""
+    rows = rows | {"Repeat it": ", ".join(f"`{command}`" for command in commands)}
+    items = "\n\n".join(f"{term}\n: {text}" for term, text in rows.items())
+    return Markdown(f"::::{{div}} origin\n{items}\n::::")
+
+
+def _runs(records: Iterable[Record]) -> str:
+    """The runs by what was asked of them, each once, however many backends trained it."""
+    seeds: dict[str, dict[int, None]] = {}
+    for record in records:
+        seeds.setdefault(run_tables.variant(record.recipe), {})[record.recipe.seed] = None
+    return "; ".join(
+        f"{variant}, seed{'s' if len(some) > 1 else ''} {', '.join(map(str, some))}"
+        for variant, some in seeds.items()
+    )
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    """Each text once, in order."""
+    return "; ".join(dict.fromkeys(texts))
+
+
+def _device(found: Environment) -> str:
+    return f"{found.device}, {found.system}, Keras backend {found.backend}"
+
+
+def _versions(found: Environment) -> str:
+    return ", ".join(f"{name} {version}" for name, version in found.versions.items())
+
+
+def _code(records: Sequence[Record]) -> str:
+    """The commits that trained, and by network a hash of the code that decides its numbers."""
+    commits = _distinct(_commit(one.run.code) for one in records)
+    prints = _distinct(
+        _fingerprint(one.run.code, one.recipe.model, provenance.is_current(one.run))
+        for one in records
+    )
+    return f"commit {commits}; fingerprint of what trains {prints}"
+
+
+def _code_of(found: CrossValidation) -> str:
+    printed = _fingerprint(found.code, found.model, found.is_current)
+    return f"commit {_commit(found.code)}; fingerprint of what trains {printed}"
+
+
+def _commit(code: Code) -> str:
+    return f"{(code.commit or 'unknown')[:10]} ({STATES[code.clean]})"
+
+
+def _fingerprint(code: Code, model: str, current: bool) -> str:
+    older = "" if current else ", **older than the code of this report**"
+    return f"`{code.fingerprint}` ({model}{older})"
+
+
+def _time(records: Sequence[Record]) -> str:
+    """When the runs began, and what they took."""
+    begun = sorted(f"{record.run.started:%Y-%m-%d %H:%M}" for record in records)
+    moments = " to ".join(dict.fromkeys((begun[0], begun[-1])))
+    minutes = sum(record.run.cost.wall_seconds for record in records) / 60
+    memory = max(record.run.cost.peak_memory_bytes for record in records) / 2**30
+    return f"begun {moments} UTC; {minutes:,.1f} minutes in all; {memory:.1f} GiB at most"
+
+
+def _time_of(found: CrossValidation) -> str:
+    """When a cross-validation began, and what it took."""
+    minutes = sum(one.seconds for one in found.trainings) / 60
+    return f"{found.model}: begun {found.started:%Y-%m-%d %H:%M} UTC; {minutes:,.1f} minutes"

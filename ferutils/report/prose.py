@@ -1,0 +1,350 @@
+"""Findings and records -> sentences of a page, as Markdown.
+
+Reads what it is given; writes nothing. No number stands here: each comes from a claim or a record.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from IPython.display import Markdown
+
+from ferutils.claims import metrics, selection
+from ferutils.claims.paper import RULE, Paper, Verdict
+from ferutils.claims.selection import Selection
+from ferutils.claims.verdicts import Finding
+from ferutils.dataset.fer2013 import Dataset
+from ferutils.records import crossvalidation, provenance
+from ferutils.records.crossvalidation import Cell
+from ferutils.records.examination import Examination
+from ferutils.records.runs import Record
+from ferutils.records.study import Study
+from ferutils.report import comparison_tables, reading_tables, run_tables, tables
+
+
+def notice(*records: Record) -> Markdown | None:
+    """What a reader must know before the numbers: reduced, drawn, other pixels, older code.
+
+    Where it does not hold of all runs, it says of which; None where there is nothing of the kind.
+    """
+    of: dict[str, list[str]] = {}
+    for record in records:
+        for sentence in _special(record):
+            of.setdefault(sentence, []).append(run_tables.name(record.recipe))
+    some = {sentence for sentence, names in of.items() if len(names) < len(records)}
+    return _warning(
+        [
+            f"{sentence} This holds of {'; '.join(names)}." if sentence in some else sentence
+            for sentence, names in of.items()
+        ]
+    )
+
+
+def _special(record: Record) -> list[str]:
+    """What is special about a run, in sentences."""
+    run, words = record.run, []
+    if run.dataset.name == "drawn":
+        words.append("Trained on **drawn faces**: nothing here is a result on FER-2013.")
+    elif run.recipe.reduced:
+        images = run.scores["Training"].images
+        words.append(
+            f"**Reduced run**: {images:,} training images and {run.recipe.epochs} epochs, smaller "
+            "than the paper's. Its figures are not a test of the paper's."
+        )
+    words += run.dataset.differences
+    if not provenance.is_current(run):
+        words.append("Made by an **older version of the code** that trains.")
+    if run.code.clean is False:
+        words.append("Made from a working tree with uncommitted changes.")
+    return words
+
+
+def cross_validation_notice(*every: Selection) -> Markdown | None:
+    """What a reader must know before the choices of cross-validations: open, reduced, older code.
+
+    None where there is nothing of the kind.
+    """
+    return _warning([sentence for chosen in every for sentence in _special_selection(chosen)])
+
+
+def _special_selection(chosen: Selection) -> list[str]:
+    """What is special about the cross-validation of a network, in sentences."""
+    of, found = f"of the {chosen.model} network", chosen.found
+    command = f"`{crossvalidation.COMMAND} MODEL={chosen.model}`"
+    if found is None:
+        return [f"The cross-validation {of} is **not yet run**: {command}."]
+    words = []
+    if not found.finished:
+        done = f"{len(found.trainings):,} of {len(found.settings.plan(chosen.model)):,}"
+        words.append(
+            f"The cross-validation {of} is **not finished**: {done} trainings. It goes on with "
+            f"{command}."
+        )
+    if found.reduced:
+        images = sum(sum(fold.counts) for fold in found.folds)
+        words.append(
+            f"**Reduced cross-validation** {of}: {images:,} training images and "
+            f"{found.settings.epochs} epochs, smaller than the paper's. It is not a test of the "
+            "paper's values."
+        )
+    if not found.is_current:
+        words.append(f"The cross-validation {of} was made by an **older version of the code**.")
+    if found.code.clean is False:
+        words.append(
+            f"The cross-validation {of} was made from a working tree with uncommitted changes."
+        )
+    return words
+
+
+def selected(chosen: Selection) -> Markdown:
+    """What the cross-validation of a network chooses, and how much that decides."""
+    if not chosen.finished:
+        return Markdown("Open: there is no choice before every cell has been trained in each fold.")
+    emotion, always = chosen.always
+    best = chosen.cells.loc[chosen.best, "accuracy"]
+    sentences = [
+        f"The best cell is {_values(chosen.best)}: {tables.percent(best)} of the images outside, "
+        f"where always “{emotion}” gets {tables.percent(always)} right.",
+        f"The one-standard-error choice is {_values(chosen.one_standard_error)}.",
+        _of_the_paper(chosen),
+    ]
+    if chosen.of_one_answer:
+        sentences.append(
+            f"{chosen.of_one_answer:,} of the {len(chosen.found.trainings):,} networks gave all "
+            "images outside the same answer: they tell no faces apart."
+        )
+    return Markdown("\n\n".join([" ".join(sentences), _decides(chosen)]))
+
+
+def _values(cell: Cell) -> str:
+    return f"learning rate {cell.rate} with {cell.hidden_neurons:,} hidden neurons"
+
+
+def _of_the_paper(chosen: Selection) -> str:
+    """The paper's cell beside the best."""
+    if chosen.paper == chosen.best:
+        return "The paper's cell is the best."
+    value, low, high = map(tables.points, chosen.difference)
+    within = "within" if chosen.within(chosen.paper) else "not within"
+    return (
+        f"The paper's cell, {_values(chosen.paper)}, is {within} one standard error of the best: "
+        f"over the same folds it differs from it by {value} percentage points ({low} to {high})."
+    )
+
+
+def _decides(chosen: Selection) -> str:
+    """Whether the heat map decides anything, and by what."""
+    printed = metrics.printed_p_value(chosen.p_value)
+    found = f"Friedman's test of no difference between the cells: p {printed}."
+    if chosen.tells_apart:
+        return found
+    reasons = []
+    if chosen.p_value >= metrics.SIGNIFICANCE:
+        reasons.append("its cells differ by no more than folds do by chance")
+    if not chosen.above_chance:
+        reasons.append(
+            f"its best cell is not more than one standard error above always “{chosen.always[0]}”"
+        )
+    return f"**This heat map decides nothing**: {listed(reasons)}. {found}"
+
+
+def faces_notice(dataset: Dataset) -> Markdown | None:
+    """Which faces a page shows, where they are not those of the published FER-2013."""
+    if dataset.name == "drawn":
+        text = (
+            "The faces on this page are **drawn**, because the report was built without the "
+            "dataset, whose images are not ours to publish. Built with `make book FER2013=PATH`, "
+            "it shows real ones. The counts below are those of FER-2013."
+        )
+        return Markdown(f"```{{note}}\n{text}\n```")
+    return _warning(dataset.differences)
+
+
+def _warning(sentences: Sequence[str]) -> Markdown | None:
+    text = "\n\n".join(sentences)
+    return Markdown(f"```{{warning}}\n{text}\n```") if text else None
+
+
+# What is said of Table 3 for a network whose figures there all have one verdict.
+OF_TABLE_3 = {
+    Verdict.REPRODUCED: "**reproduces**",
+    Verdict.NOT_REPRODUCED: "**does not reproduce**",
+    Verdict.UNDECIDED: "is **undecided**",
+    Verdict.REDUCED: "is tested **in reduced runs only**",
+    Verdict.NOT_TESTED: "is **not tested** yet",
+}
+
+
+def headline(paper: Paper, findings: Sequence[Finding]) -> Markdown:
+    """The answer in one sentence: for which networks Table 3 reproduces."""
+    counts: dict[str, Counter[Verdict]] = {}
+    for finding in findings:
+        if finding.claim in tables.table_3_claims(paper):
+            network = finding.claim.quantity.split(".")[0]
+            counts.setdefault(network, Counter())[finding.verdict] += 1
+    networks: dict[str, list[str]] = {}
+    for network, count in counts.items():
+        networks.setdefault(_of_table_3(count), []).append(network)
+    told = [
+        f"{said} for the {listed(names)} network{'s' * (len(names) > 1)}"
+        for said, names in networks.items()
+    ]
+    return Markdown(f"The paper's Table 3 {listed(told)}.")
+
+
+def _of_table_3(count: Counter[Verdict]) -> str:
+    """What is said of Table 3 for a network, from the verdicts on its figures there."""
+    if len(count) == 1:
+        return OF_TABLE_3[next(iter(count))]
+    others = [f"{count[one]} {one}" for one in Verdict if count[one] and one != Verdict.REPRODUCED]
+    share = f"{count[Verdict.REPRODUCED]} of {count.total()} figures"
+    return f"**reproduces in {share}** ({', '.join(others)})"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words with commas between, and "and" before the last."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def summary(findings: Sequence[Finding], conclusions: Sequence[Finding], study: Study) -> Markdown:
+    """The answer in short: what holds, what does not, and how sure that is.
+
+    Args:
+        findings: of every claim of the paper.
+        conclusions: those among them that the paper concludes with.
+        study: the runs behind them.
+    """
+    held = sum(one.verdict == Verdict.REPRODUCED for one in findings)
+    concluded = sum(one.verdict == Verdict.REPRODUCED for one in conclusions)
+    answers = {
+        "What holds": f"{concluded} of its {len(conclusions)} conclusions, and {held} of its "
+        f"{len(findings)} claims in all.",
+        "What does not": _failed(findings),
+        "How sure we are": f"runs behind Table 3: {_runs(study)}; the figure has their 95 % "
+        "intervals.",
+    }
+    return Markdown("\n\n".join(f"**{name}:** {answer}" for name, answer in answers.items()))
+
+
+def _failed(findings: Iterable[Finding]) -> str:
+    """How many claims are not reproduced, and how many of these the paper contradicts itself."""
+    failed = [one.claim for one in findings if one.verdict == Verdict.NOT_REPRODUCED]
+    if not failed:
+        return "no claim that could be tested."
+    contradicted = sum(claim.follows is False for claim in failed)
+    amount = {0: "none", len(failed): "all"}.get(contradicted, contradicted)
+    return (
+        f"{len(failed)} of its claims; [another passage of the paper](disagreements.ipynb) "
+        f"contradicts {amount} of these."
+    )
+
+
+def _runs(study: Study) -> str:
+    """How many runs of each network as printed there are."""
+    return ", ".join(
+        f"{len(records)} {model}{' (reduced)' * study.reduced(model)}"
+        for model, records in study.by_model.items()
+    )
+
+
+def effort(found: Study) -> Markdown:
+    """How many runs of the study are recorded, what they cost, and on what they ran."""
+    return Markdown(
+        f"Of the {found.wanted} runs of the study, {len(found.records)} are recorded: "
+        f"{found.hours:.1f} hours of training in all, on {found.devices}."
+    )
+
+
+def nearer(paper: Paper, found: Study) -> Markdown:
+    """Which reading of the networks comes nearer to Table 3, network by network."""
+    frame = reading_tables.nearer(paper, found, "text")
+    sentences = []
+    for model, rows in frame.groupby("Network", sort=False):
+        tested = rows[rows["Nearer"] != "–"]
+        counts = tested["Nearer"].value_counts()
+        told = [f"{name} in {count} of {len(tested)} figures" for name, count in counts.items()]
+        sentences.append(f"the {model} network {' and '.join(told) or 'not tested'}")
+    return Markdown(f"Nearer to Table 3: {'; '.join(sentences)}.")
+
+
+def copies(found: Examination) -> Markdown:
+    """What the copies of the dataset amount to."""
+    exact, near = found.exact, found.near
+    return Markdown(
+        f"Of all {sum(found.images.values()):,} images, {found.copies_in_all:,} equal an earlier "
+        f"one pixel for pixel. {sum(near.sizes.values()):,} photographs stand in the dataset more "
+        "than once, as copies or cropped, mirrored, lit or compressed in another way. "
+        f"{exact.contradicting_groups:,} pictures have more than one label, as "
+        f"{exact.contradicting_images:,} images; of the photographs, {near.contradicting_groups:,} "
+        f"have, as {near.contradicting_images:,} images. Nothing was excluded: the paper trains "
+        "and evaluates on the dataset as it is.\n\n"
+        f"```{{dropdown}} How they were found\n{_method(found)}\n```"
+    )
+
+
+def _method(found: Examination) -> str:
+    """How copies, near copies, blank pictures and pictures of no face were looked for."""
+    method = found.method
+    size = f"{method['frequencies']:g}"
+    return (
+        "Two images are *copies* where all their pixels are equal. They are of *one photograph* by "
+        "two comparisons. The first describes each picture by the low frequencies "
+        f"({size} by {size}) of the cosine transform of {method['windows']:g} windows, "
+        f"{method['centre_window']:g} or {method['smaller_window']:g} pixels wide, standardised "
+        "over all pictures; every two pictures whose descriptions have a cosine above "
+        f"{method['candidate_cosine']:g}, as they are or one of them mirrored, are candidates: "
+        f"{found.candidates:,} pairs. The second searches for the inner part of one picture in the "
+        f"other, over shifts of up to {method['reach']:g} pixels and zooms of "
+        f"{method['least_zoom']:g} to {method['greatest_zoom']:g}, by the correlation of their "
+        f"detail between blurs of {method['fine_blur']:g} and {method['broad_blur']:g} pixels; "
+        f"above {method['same_photograph']:g} they are of one photograph: {found.linked:,} pairs, "
+        f"{found.linked_mirrored:,} of them mirrored. The threshold was set by looking at pairs on "
+        "both sides of it. Rotated pictures and very different crops are missed.\n\n"
+        "A picture is *blank* where its grey levels deviate by less than "
+        f"{method['blank_deviation']:g}, and *no photograph* where the entropy of its grey levels "
+        f"is below {method['placeholder_entropy']:g} bits, as in a notice or a sign. A photograph "
+        "of something else than a face is not found so."
+    )
+
+
+def learned_by_heart(found: Study, examined: Examination, split: str = "PrivateTest") -> Markdown:
+    """What the test images whose photograph stands in Training do to the accuracies."""
+    places = examined.near_in_training[split]
+    networks = []
+    for record in comparison_tables.examinable(found, examined):
+        apart = metrics.apart(record.predictions[split], places)
+        those, others = (tables.percent(one.value) for one in apart)
+        networks.append(
+            f"the {tables.network(record)} network gets {those} of these right and {others} of the "
+            "others"
+        )
+    return Markdown(
+        f"Of the {examined.images[split]:,} images of {split}, "
+        f"{len(examined.in_training[split]):,} stand in Training pixel for pixel, and "
+        f"{len(places):,} show a photograph that stands there: {'; '.join(networks)}."
+    )
+
+
+def rule(paper: Paper) -> Markdown:
+    """The rule of the verdicts, and the tolerances that it uses."""
+    tolerances = ", ".join(
+        f"{tables.quantity(value, unit)} for a {'share' if unit == 'fraction' else 'loss in nats'}"
+        for unit, value in paper.tolerances.items()
+    )
+    return Markdown(f"{RULE}\n\nTolerances: {tolerances}; none for anything else.")
+
+
+def selection_rule() -> Markdown:
+    """The rule of the verdicts on what a cross-validation chooses."""
+    return Markdown(selection.RULE)
+
+
+def contradictions(paper: Paper) -> Markdown:
+    """Each contradiction of the paper: its readings, which the report follows, and why."""
+    parts = []
+    for one in paper.contradictions:
+        parts += [f"## {one.topic}", ""]
+        for number, reading in enumerate(one.readings):
+            mark = " **Followed here.**" if number == one.followed else ""
+            parts.append(f"- *{reading.place}:* {reading.says}{mark}")
+        parts += ["", one.why, ""]
+    return Markdown("\n".join(parts))

@@ -1,0 +1,236 @@
+"""Every run of the study, and two runs beside each other -> pandas frames.
+
+Reads what it is given; writes nothing. Frames hold text ready to print.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ferutils.claims import metrics, verdicts
+from ferutils.dataset.fer2013 import EMOTIONS
+from ferutils.records import recipes
+from ferutils.records.recipes import Recipe
+from ferutils.records.runs import HELD_OUT, Record
+from ferutils.records.study import Study, StudyFile
+from ferutils.report import tables
+
+OPEN = "open"
+AT_MOST = 100  # images that a list of changed verdicts shows
+ALONE = ("Only first", "Only second")  # right, where the other run is wrong
+
+
+class Row(NamedTuple):
+    """A run that the study wants, with its record where there is one."""
+
+    part: str
+    recipe: Recipe
+    record: Record | None
+
+
+def rows(found: Study) -> list[Row]:
+    """Every run that the study wants, once, in the order of wanting."""
+    done = {record.recipe: record for record in found.records}
+    wanted: dict[Recipe, Row] = {}
+    for group in found.groups:
+        for recipe in group.entry.recipes:
+            wanted.setdefault(recipe, Row(group.entry.part, recipe, done.get(recipe)))
+    return list(wanted.values())
+
+
+def name(recipe: Recipe) -> str:
+    """A run in words that no other run of the study has: network, what is special, and seed."""
+    return f"{variant(recipe)}, seed {recipe.seed}"
+
+
+def variant(recipe: Recipe) -> str:
+    """A recipe in words but for its seed: the network and what is special."""
+    usual = settings(recipes.make(model=recipe.model, augmentation=recipe.augmentation))
+    usual |= {"augmentation": "none", "seed": str(recipe.seed)}
+    special = [f"{key} {value}" for key, value in settings(recipe).items() if value != usual[key]]
+    return ", ".join([recipe.model + (" (reduced)" if recipe.reduced else ""), *special])
+
+
+def _words(field: str) -> str:
+    return field.replace("_", " ")
+
+
+def settings(recipe: Recipe) -> dict[str, str]:
+    """Every parameter of a recipe in words, in the order of the recipe."""
+    return {_words(field): _setting(value) for field, value in recipe.model_dump().items()}
+
+
+def _setting(value: object) -> str:
+    if value is None:
+        return "all"  # of the images; every other field has a value of its own
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def every_run(found: Study) -> pd.DataFrame:
+    """Every run that the study wants: scores and cost where recorded, the command in any case."""
+    return pd.DataFrame([_every_run_row(one) for one in rows(found)])
+
+
+def _every_run_row(one: Row) -> dict[str, str]:
+    record, words = one.record, name(one.recipe)
+    measured = dict.fromkeys(("Validation", "Test", "Minutes"), OPEN)
+    if record:
+        words = f"[{words}]{{#{tables.anchor(record)}}} `{record.run.id}`"
+        measured = {
+            "Validation": tables.percent(verdicts.score(record, "validation_accuracy")),
+            "Test": tables.percent(verdicts.score(record, "test_accuracy")),
+            "Minutes": minutes(record),
+        }
+    return {"Run": words, "Part": one.part, **measured, "Repeat it": f"`{one.recipe.command()}`"}
+
+
+def minutes(record: Record) -> str:
+    """What a run took."""
+    return f"{record.run.cost.wall_seconds / 60:.1f}"
+
+
+def parts(file: StudyFile, found: Study) -> pd.DataFrame:
+    """What each part of the study asks, and how many of its runs are recorded."""
+    every = rows(found)
+    return pd.DataFrame(
+        [
+            {
+                "Part": part,
+                "What it asks": question,
+                "Recorded": f"{sum(one.part == part and one.record is not None for one in every)}"
+                f" of {sum(one.part == part for one in every)}",
+            }
+            for part, question in file.parts.items()
+        ]
+    )
+
+
+def pair(found: Study) -> tuple[Record, Record]:
+    """The two runs that stand beside each other at first: of two networks where there are two.
+
+    Both saw the same images. Where there is no other such run, the first stands beside itself.
+
+    Raises:
+        ValueError: the study has no record.
+    """
+    of_networks = [records[0] for records in found.by_model.values() if records]
+    first, *others = [*of_networks, *found.records] or [None]
+    if first is None:
+        raise ValueError(
+            "Expected at least one record of the study. Received: none. "
+            "Run make study FER2013=PATH."
+        )
+    found_others = (one for one in others if one is not first and _same_images(first, one))
+    return first, next(found_others, first)
+
+
+def _same_images(first: Record, second: Record) -> bool:
+    return all(
+        np.array_equal(first.predictions[split].labels, second.predictions[split].labels)
+        for split in HELD_OUT
+    )
+
+
+def recipes_beside(first: Record, second: Record) -> pd.DataFrame:
+    """The parameters in which two recipes differ."""
+    one, other = settings(first.recipe), settings(second.recipe)
+    differing = [field for field in one if one[field] != other[field]]
+    found = [(field, one[field], other[field]) for field in differing]
+    return pd.DataFrame(found or [("none", "", "")], columns=["Parameter", *heads(first, second)])
+
+
+def heads(first: Record, second: Record) -> tuple[str, str]:
+    """The columns of two runs."""
+    return f"First: {name(first.recipe)}", f"Second: {name(second.recipe)}"
+
+
+def scores_beside(first: Record, second: Record) -> pd.DataFrame:
+    """Scores of two runs on both held-out splits, with intervals, and what the runs took."""
+    found = [
+        (f"{measure}, {split}", *texts, points(first, second, split) if at == 0 else "")
+        for at, measure in enumerate(scores(first, HELD_OUT[0]))
+        for split in HELD_OUT
+        for texts in [(scores(first, split)[measure], scores(second, split)[measure])]
+    ]
+    found.append(("Minutes of training", minutes(first), minutes(second), ""))
+    found.append(("Device", *(one.run.environment.device for one in (first, second)), ""))
+    columns = ["Score", *heads(first, second), "Difference, points"]
+    return pd.DataFrame(found, columns=columns)
+
+
+def scores(record: Record, split: str) -> dict[str, str]:
+    """What a run scores on a held-out split; accuracy with its 95 % interval."""
+    found = record.predictions[split]
+    return {
+        "Accuracy": tables.with_interval(metrics.accuracy(found)),
+        "Macro-F1": f"{metrics.macro_f1(found):.3f}",
+        "Loss (nats)": f"{metrics.loss(found):.3f}",
+    }
+
+
+def points(first: Record, second: Record, split: str) -> str:
+    """The first accuracy minus the second in percentage points, with its 95 % interval.
+
+    Raises:
+        ValueError: the runs did not see the same images.
+    """
+    found = metrics.difference(first.predictions[split], second.predictions[split])
+    value, low, high = map(tables.points, found)
+    return f"{value} ({low} to {high})"
+
+
+def verdicts_beside(first: Record, second: Record) -> pd.DataFrame:
+    """How many images of each split both runs, one of them or neither gets right."""
+    rows = [{"Split": split} | _verdicts(first, second, split) for split in HELD_OUT]
+    return pd.DataFrame(rows)
+
+
+def _verdicts(first: Record, second: Record, split: str) -> dict[str, str]:
+    one, other = (record.predictions[split] for record in (first, second))
+    right, test = one.predicted == one.labels, metrics.mcnemar(one, other)
+    both = int(right.sum()) - test.first_alone
+    return {
+        "Both": f"{both:,}",
+        ALONE[0]: f"{test.first_alone:,}",
+        ALONE[1]: f"{test.second_alone:,}",
+        "Neither": f"{len(right) - both - test.first_alone - test.second_alone:,}",
+        "p": p_value(test.p_value),
+    }
+
+
+def p_value(value: float) -> str:
+    """A p-value to three digits."""
+    return "< 0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def emotions_beside(first: Record, second: Record, split: str) -> pd.DataFrame:
+    """Of each emotion, how many images one of two runs gets right and the other wrong."""
+    labels = first.predictions[split].labels
+    right, other = (one.predictions[split].predicted == labels for one in (first, second))
+    return pd.DataFrame(
+        [
+            {
+                "Emotion": emotion,
+                "Images": f"{int(those.sum()):,}",
+                ALONE[0]: f"{int((right & ~other & those).sum()):,}",
+                ALONE[1]: f"{int((other & ~right & those).sum()):,}",
+            }
+            for emotion, those in ((name, labels == at) for at, name in enumerate(EMOTIONS))
+        ]
+    )
+
+
+def changed(first: Record, second: Record, split: str) -> pd.DataFrame:
+    """The first images of a split that one of two runs gets right and the other wrong."""
+    labels = first.predictions[split].labels
+    one, other = (record.predictions[split].predicted for record in (first, second))
+    places = np.flatnonzero((one == labels) != (other == labels))[:AT_MOST]
+    found = [
+        (str(place), *(EMOTIONS[which[place]] for which in (labels, one, other)))
+        for place in places
+    ]
+    columns = ["Image", "True emotion", "First says", "Second says"]
+    return pd.DataFrame(found or [("none", "", "", "")], columns=columns)

@@ -1,0 +1,1 @@
+"""Executed pages -> what is built, printed and taken away."""

@@ -1,0 +1,209 @@
+"""The built report -> one PDF: its pages as one document, printed by Chromium.
+
+Reads the folder of the built report; writes the PDF whole or not at all.
+Used as `python -m ferutils.site.printing HTML_FOLDER PDF`.
+"""
+
+import copy
+import io
+import posixpath
+import shutil
+import sys
+from pathlib import Path
+
+from bs4 import BeautifulSoup, Tag
+from pypdf import PdfWriter
+
+from ferutils import storage
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+TOGETHER = ".printed.html"  # for as long as the printing takes
+# Milliseconds: a machine that trains beside leaves a browser little time.
+PATIENCE = 300_000
+SETTINGS = {
+    "format": "A4",
+    "margin": {"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
+    "print_background": True,
+    "tagged": True,  # for screen readers
+    "display_header_footer": True,
+    "header_template": "<span></span>",
+    "footer_template": (
+        '<div style="width: 100%; text-align: center; font: 8px sans-serif">'
+        '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
+    ),
+}
+
+
+def browser() -> str | None:
+    """Where Chromium is, or Chrome; None where neither is installed."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def names(html: Path) -> list[str]:
+    """The pages of a built report in the order of its contents, without their suffix.
+
+    Args:
+        html: the folder of the built report.
+    """
+    first = _first(html)
+    links = _soup(html / first).select("nav.bd-links a.reference.internal")
+    targets = [first if link["href"] == "#" else _target(first, link["href"]) for link in links]
+    return [_page(target) for target in targets]
+
+
+def together(html: Path) -> str:
+    """All pages of a built report as one document: its title, its contents, then page by page.
+
+    Anchors get their page's name, because pages use the same ones; links to pages become links
+    within the document.
+
+    Args:
+        html: the folder of the built report.
+    """
+    pages = names(html)
+    whole = _soup(html / f"{pages[0]}.html")
+    for script in whole("script"):
+        script.decompose()
+    for name in ("href", "src"):  # of the head
+        for tag in whole.head.find_all(attrs={name: True}):
+            tag[name] = _target(pages[0], tag[name])
+    articles = [_article(html, page, set(pages)) for page in pages]
+    body = whole.new_tag("body", attrs={"class": "printed"})
+    content = whole.new_tag("main", attrs={"class": "bd-content"})
+    content.extend([_contents(whole, articles), *articles])
+    body.append(content)
+    whole.body.replace_with(body)
+    whole.title.string = content.select_one(".printed-title").get_text()
+    whole.html["data-theme"] = "light"
+    return str(whole)
+
+
+def write(html: Path, pdf: Path) -> None:
+    """Print the whole report.
+
+    Args:
+        html: the folder of the built report.
+        pdf: the file to write.
+
+    Raises:
+        ValueError: no browser is installed.
+    """
+    if browser() is None:
+        raise ValueError(
+            f"Expected one of {', '.join(BROWSERS)} to print the report. Received: none in PATH. "
+            "Install Chromium (on Debian: apt-get install chromium)."
+        )
+    document, file = together(html), html / TOGETHER
+    file.write_text(document, encoding="utf-8")
+    try:
+        storage.write_whole(pdf, _bookmarked(_printed(file), document))
+    finally:
+        file.unlink()
+
+
+def _printed(file: Path) -> bytes:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # --no-sandbox: what is opened is our own, and containers have no user to sandbox with.
+        chromium = playwright.chromium.launch(
+            executable_path=browser(), args=["--no-sandbox"], timeout=PATIENCE
+        )
+        page = chromium.new_page(color_scheme="light", offline=True)
+        page.set_default_timeout(PATIENCE)
+        page.goto(file.resolve().as_uri(), wait_until="load")
+        return page.pdf(**SETTINGS)
+
+
+def _bookmarked(printed: bytes, document: str) -> bytes:
+    """The PDF with a bookmark for each page of the report.
+
+    Chromium's own bookmarks repeat the words of headings that it moved to the next sheet.
+    """
+    writer = PdfWriter(clone_from=io.BytesIO(printed))
+    places = writer.named_destinations
+    for link in BeautifulSoup(document, "html.parser").select(".printed-contents a"):
+        place = places["/" + link["href"].removeprefix("#")]
+        writer.add_outline_item(link.get_text(), writer.get_destination_page_number(place))
+    whole = io.BytesIO()
+    writer.write(whole)
+    return whole.getvalue()
+
+
+def _article(html: Path, page: str, pages: set[str]) -> Tag:
+    """What stands on a page, with anchors and links that hold in the whole document."""
+    article = copy.copy(_soup(html / f"{page}.html").select_one("article.bd-article"))
+    for tag in article.find_all(id=True):
+        tag["id"] = _anchor(page, tag["id"])
+    for link in article.find_all("a", href=True):
+        link["href"] = _link(page, link["href"], pages)
+        if not link["href"].startswith(("#", "http")):
+            link.unwrap()  # a file beside the pages, which the paper does not have
+    for tag in article.find_all(src=True):
+        tag["src"] = _target(page, tag["src"])
+        tag.attrs.pop("loading", None)  # printing does not scroll to what is loaded late
+    for needless in article.select("script, style, .headerlink, .copybtn, .downloads"):
+        needless.decompose()
+    for folded in article.select("details:not(.hide)"):  # code stays on the screen
+        folded["open"] = ""
+    for heading in article.select("h2, h3"):
+        following = heading.find_next_sibling()
+        if following and following.find("figure"):  # browsers would leave the heading alone
+            together = heading.wrap(BeautifulSoup("", "html.parser").new_tag("div"))
+            together["class"] = "unbroken"
+            together.append(following)
+    article["id"] = _anchor(page, "")
+    return article
+
+
+def _link(page: str, target: str, pages: set[str]) -> str:
+    """A link of a page, led to the place in the whole document where that is in it."""
+    if ":" in target.partition("#")[0]:
+        return target
+    path, _, anchor = target.partition("#")
+    other = _page(_target(page, path)) if path else page
+    return f"#{_anchor(other, anchor)}" if other in pages else _target(page, target)
+
+
+def _target(page: str, target: str) -> str:
+    """What a page refers to, from the folder of the report."""
+    if ":" in target.partition("#")[0]:
+        return target
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page), target))
+
+
+def _anchor(page: str, anchor: str) -> str:
+    return f"{page.replace('/', '-')}--{anchor}"
+
+
+def _contents(whole: BeautifulSoup, articles: list[Tag]) -> Tag:
+    """The first page: the title of the report, and a link to each page by its own."""
+    contents = whole.new_tag("nav", attrs={"class": "printed-contents"})
+    title = whole.new_tag("p", attrs={"class": "printed-title"})
+    title.string = whole.select_one(".navbar-brand .title, .logo__title").get_text(strip=True)
+    listed = whole.new_tag("ol")
+    for article in articles:
+        item, link = whole.new_tag("li"), whole.new_tag("a", href=f"#{article['id']}")
+        link.string = " ".join(article.h1.get_text().split())
+        item.append(link)
+        listed.append(item)
+    contents.extend([title, listed])
+    return contents
+
+
+def _first(html: Path) -> str:
+    """The page that index.html leads to."""
+    refresh = _soup(html / "index.html").select_one("meta[http-equiv=refresh i]")
+    return refresh["content"].partition("url=")[2]
+
+
+def _page(file: str) -> str:
+    return file.removesuffix(".html")
+
+
+def _soup(file: Path) -> BeautifulSoup:
+    return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), Path(sys.argv[2]))
