@@ -17,7 +17,7 @@
 #   make readme                  renew the verdicts of README.md from the records
 #   make bench                   measure training beside plain Keras, the report with 1,000 records,
 #                                planning 1,000 runs, and what papermill adds to a training
-#   make lint                    check code, notebooks and the container file
+#   make lint                    check code, notebooks, and which room imports which
 #   make lock                    renew requirements.txt from pyproject.toml
 #   make clean                   remove what was generated, caches included; records stay
 
@@ -101,7 +101,6 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/hadolint profiles/kubernetes/Containerfile
 
 setup: $(READY)
 
@@ -118,9 +117,9 @@ $(READY): requirements.txt pyproject.toml
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
-	  --extra slurm --extra kubernetes --extra test pyproject.toml -o requirements.txt
+	  --extra slurm --extra test pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 \
-	  --extra slurm --extra kubernetes --extra test --extra gpu pyproject.toml -o requirements-gpu.txt
+	  --extra slurm --extra test --extra gpu pyproject.toml -o requirements-gpu.txt
 
 clean:
 	rm -rf .venv .cache .snakemake .pytest_cache .ruff_cache _build book/pages ferutils.egg-info

@@ -135,7 +135,7 @@ def test_every_icon_is_drawn(address, visit, name, width, scheme):
         assert bottom - top > 8, classes
         colours = screen.crop((round(left), round(top), round(right), round(bottom))).getcolors()
         assert colours is None or len(colours) > 1, classes  # None: more than can be counted
-    assert not [one.url for one in visit.loaded[page] if "awesome" in one.url]
+    assert not [one.url for one in visit.loaded[page] if "fontawesome.js" in one.url]
 
 
 # ---- what works without the scripts that are left out -------------------------------------------

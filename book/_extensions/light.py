@@ -14,7 +14,7 @@ CODE = r'class="[^"]*\bhighlight\b'
 TOGGLE = r'class="(toggle\b|(?=[^"]*\badmonition\b)[^"]*\bdropdown\b)'
 # What stands in a page that uses a script or a style, by the file's name.
 USED_WITH = {
-    "fontawesome.js": "(?!)",  # never: icons.css draws the icons
+    "fontawesome.js": "(?!)",  # never: the theme's styles draw the icons with its fonts
     "searchtools.js": SEARCH,
     "language_data.js": SEARCH,
     "searchindex.js": SEARCH,

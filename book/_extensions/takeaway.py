@@ -10,7 +10,7 @@ import nbformat
 
 from ferutils import storage
 from ferutils.records import provenance
-from ferutils.site import citation, exporting, printing
+from ferutils.site import exporting, printing
 
 FOLDER = "_downloads"
 # What .github/workflows/report.yml writes: the reproduction's files, and the notebooks in pages/.
@@ -26,13 +26,7 @@ PDF = {
 
 
 def _configure(app, config):
-    """Name the repository to the theme, which makes the links, and the citation to the prose."""
-    works = citation.works()
-    entries = "\n\n".join(work.bibtex for work in works)
-    config.myst_substitutions |= {
-        "bibtex": f"```bibtex\n{entries}\n```",
-        "apa": "\n\n".join(work.apa for work in works),
-    }
+    """Name the repository to the theme, which makes the links."""
     repository = provenance.repository()
     if repository:
         config.html_theme_options |= {
