@@ -52,7 +52,8 @@ SHALLOW = [record(seed=seed, answered=right_in(*range(1000 + 100 * seed))) for s
 IMPROVED = [record("improved", seed=seed, answered=right_in(*range(100, 2000))) for seed in (1, 2)]
 DEEP = record("deep", train_images=7178, answered=right_in(*range(400)))
 FOUND = study(*SHALLOW, *IMPROVED, DEEP)
-PAIR = "shallow and improved"
+PAIR = "improved and shallow"
+MODELS = ("shallow", "improved", "deep")
 
 
 def plain(text):
@@ -76,20 +77,19 @@ def examined_of(one, **changes):
     return Examination(**known | changes)
 
 
+EXAMINED = examined_of(SHALLOW[0])
 MADE = {
-    "held_out": lambda: comparison_tables.held_out(FOUND, LINEAR, HUMAN),
+    "held_out": lambda: comparison_tables.held_out(FOUND, LINEAR, HUMAN, EXAMINED),
     "probabilities": lambda: comparison_tables.probabilities(FOUND, LINEAR),
-    "paired": lambda: comparison_tables.paired(FOUND, LINEAR, "PrivateTest"),
-    "seed_by_seed": lambda: comparison_tables.seed_by_seed(FOUND, LINEAR, "PrivateTest"),
+    "paired": lambda: comparison_tables.paired(FOUND, LINEAR, EXAMINED),
     "rarest": lambda: comparison_tables.rarest(FOUND, LINEAR, "PrivateTest"),
-    "copies": lambda: comparison_tables.without_copies(FOUND, LINEAR, examined_of(SHALLOW[0])),
 }
 
 
 @functools.cache
 def table(name):
     """One of the tables of this study."""
-    return MADE[name]()
+    return comparison_tables.leads(FOUND, LINEAR, EXAMINED) if name == "leads" else MADE[name]()
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -142,7 +142,7 @@ def test_networks_ensembles_and_baselines_stand_side_by_side_for_each_split():
 
 
 def test_a_network_without_a_run_is_left_out():
-    frame = comparison_tables.held_out(study(SHALLOW[0]), LINEAR, HUMAN)
+    frame = comparison_tables.held_out(study(SHALLOW[0]), LINEAR, HUMAN, EXAMINED)
     assert not frame["Network"].str.contains("improved|deep|ensemble").any()
 
 
@@ -171,7 +171,9 @@ def test_an_ensemble_is_scored_as_one():
         for seed, half in enumerate(halves)
     ]
     row = row_of(
-        comparison_tables.held_out(study(*runs), LINEAR, HUMAN), "PublicTest", "shallow, ensemble"
+        comparison_tables.held_out(study(*runs), LINEAR, HUMAN, EXAMINED),
+        "PublicTest",
+        "shallow, ensemble",
     )
     assert row["Accuracy"].startswith("0.0 %")  # the surer one wins, whatever each alone gets
     assert row["Top-2 accuracy"].startswith("100.0 %")
@@ -181,7 +183,6 @@ def test_the_scores_of_a_row_are_those_of_its_predictions():
     found = LINEAR.predictions["PublicTest"]
     row = row_of(table("held_out"), "PublicTest", "linear classifier")
     assert row["Accuracy"] == plain(tables.with_interval(metrics.accuracy(found)))
-    assert row["Balanced accuracy"] == plain(tables.percent(metrics.balanced_accuracy(found)))
     assert row["Macro-F1"] == f"{metrics.macro_f1(found):.3f}"
     assert row["Top-2 accuracy"] == plain(tables.with_interval(metrics.top_2(found)))
     row = row_of(table("probabilities"), "PublicTest", "linear classifier")
@@ -199,96 +200,61 @@ def test_people_have_their_published_accuracy_and_no_other_score():
 
 def test_the_linear_classifier_is_not_set_beside_runs_on_other_images():
     drawn = study(record(note=DRAWN), record("improved", note=DRAWN))
-    frame = comparison_tables.held_out(drawn, LINEAR, HUMAN)
+    frame = comparison_tables.held_out(drawn, LINEAR, HUMAN, EXAMINED)
     assert "always “happy”" in set(frame["Network"])
     assert "linear classifier" not in set(frame["Network"])
-    pairs = comparison_tables.paired(drawn, LINEAR, "PrivateTest")
-    assert list(pairs["Networks"]) == ["shallow (reduced) and improved (reduced)"]
+    pairs = comparison_tables.paired(drawn, LINEAR, EXAMINED)
+    assert set(pairs["Networks"]) == {"improved (reduced) and shallow (reduced)"}
 
 
-# ---- pairs --------------------------------------------------------------------------------------
+# ---- pairs, on new and on known faces -----------------------------------------------------------
 
 
-def rows_of(frame, networks):
-    return frame[frame["networks"] == networks].set_index("seed")
+def lead_of(networks, faces, split="PrivateTest"):
+    found = table("leads")
+    chosen = (found["networks"] == networks) & (found["faces"] == faces) & (found["split"] == split)
+    (row,) = found[chosen].to_dict("records")
+    return row
 
 
-def test_networks_are_compared_on_the_seeds_that_both_have_and_as_ensembles():
-    found = comparison_tables.comparisons(FOUND, LINEAR, "PrivateTest")
-    assert list(rows_of(found, PAIR).index) == ["1", "2", "ensemble"]
-    assert list(rows_of(found, "shallow and deep (reduced)").index) == ["0"]
-    beside_linear = rows_of(found, "shallow and linear classifier")
-    assert list(beside_linear.index) == ["0", "1", "2", "ensemble"]
-    assert not found["networks"].str.contains("improved and").any()  # no seed in common
+def test_a_lead_is_the_difference_of_all_runs_of_both_networks_on_the_faces_named():
+    every, new, known = (lead_of(PAIR, faces) for faces in ("all", "new", "known"))
+    assert every["runs"] == "2 and 3"
+    assert every["value"] == pytest.approx((1900 - 1100) / 3589)  # means of 1,000 to 1,200
+    assert new["value"] == pytest.approx((1900 - (1100 - 4)) / 3585)
+    assert known["value"] == -1  # the shallow network is right in the first images
+    assert new["low"] < new["value"] < new["high"] and new["probability"] == 1
 
 
-def test_a_comparison_counts_what_one_alone_gets_right():
-    one = rows_of(comparison_tables.comparisons(FOUND, LINEAR, "PrivateTest"), PAIR).loc["1"]
-    assert (one["first_alone"], one["second_alone"]) == (100, 900)  # 0..1099 and 100..1999
-    assert one["difference"].value == pytest.approx((1100 - 1900) / 3589)
-
-
-def test_the_ensembles_are_those_of_the_common_seeds():
-    found = rows_of(comparison_tables.comparisons(FOUND, LINEAR, "PrivateTest"), PAIR)
-    together = [
-        metrics.ensemble([one.predictions["PrivateTest"] for one in runs])
-        for runs in (SHALLOW[1:], IMPROVED)
-    ]
-    assert found.loc["ensemble", "difference"] == metrics.difference(*together)
-
-
-def test_p_values_are_corrected_for_every_test_of_the_frame():
-    runs = [
-        record(model, answered=right_in(*range(first, 1000)))
-        for model, first in (("shallow", 0), ("improved", 8), ("deep", 9))
-    ]
-    other = linear_of(LINEAR.predictions, DRAWN)  # of other images, hence not beside them
-    found = comparison_tables.comparisons(study(*runs), other, "PublicTest")
-    # Eight images, nine and one that only the first gets right: 2**-7, 2**-8, 1 uncorrected.
-    assert found["p_value"].tolist() == pytest.approx([2 * 2**-7, 3 * 2**-8, 1])
-
-
-def test_a_pair_is_summed_up_in_one_row():
-    frame = table("paired")
-    row = frame[frame["Networks"] == PAIR].iloc[0]
-    assert row["Seeds"] == "2"
-    assert (
-        row["Mean difference (range), points"] == "−20.9 (−22.3 to −19.5)"
-    )  # 800 and 700 of 3,589
-    assert row["p < 0.05"] == "2 of 2"
-    assert row["Ensembles (95 % interval), points"].startswith("−")
-    tests = comparison_tables.comparisons(FOUND, LINEAR, "PrivateTest")
-    assert rows_of(tests, PAIR).loc[comparison_tables.ENSEMBLE, "p_value"] < 1e-6
-    assert row["Their p"] == "< 0.001"
-
-
-def test_a_pair_with_one_common_seed_has_no_ensembles():
-    row = table("paired").set_index("Networks").loc["shallow and deep (reduced)"]
-    assert row["Mean difference (range), points"] == "+16.7"
-    assert row["p < 0.05"] == "1 of 1"
-    assert row.iloc[-2:].tolist() == ["–", "–"]
+def test_a_network_with_one_run_leads_by_a_number_without_an_interval():
+    row = lead_of("deep (reduced) and shallow", "new")
+    assert np.isnan([row["low"], row["high"], row["probability"]]).all() and row["value"] < 0
+    assert not np.isnan(lead_of("shallow and linear classifier", "new")["low"])
+    (text,) = table("paired").query("Networks == 'deep (reduced) and shallow'")["New faces"][:1]
+    assert "to" not in text
 
 
 def test_networks_that_do_not_differ_are_not_called_different():
     same = right_in(*range(900))
-    runs = [record(model, answered=same) for model in ("shallow", "improved")]
-    row = comparison_tables.paired(study(*runs), LINEAR, "PublicTest").iloc[0]
-    assert row["p < 0.05"] == "0 of 1"
-    assert row["Mean difference (range), points"] == "+0.0"
+    runs = [record(model, seed=seed, answered=same) for model in MODELS[:2] for seed in (0, 1)]
+    row = comparison_tables.paired(study(*runs), LINEAR, EXAMINED).iloc[0]
+    assert row["New faces"] == "+0.0 (+0.0 to +0.0)" and row["First better"] == "< 1\u00a0%"
 
 
-def test_every_test_behind_the_pairs_is_listed():
-    frame = table("seed_by_seed")
-    row = frame[(frame["Networks"] == PAIR) & (frame["Seed"] == "1")].iloc[0]
-    assert row["Images only the first gets right"] == "100"
-    assert row["Images only the second gets right"] == "900"
-    assert len(frame) == len(comparison_tables.comparisons(FOUND, LINEAR, "PrivateTest"))
+def test_a_pair_has_a_row_for_each_split_and_one_network_alone_makes_none():
+    rows = table("paired")[table("paired")["Networks"] == PAIR]
+    assert list(rows["Split"]) == list(HELD_OUT)
+    assert comparison_tables.paired(study(record(note=DRAWN)), LINEAR, EXAMINED).empty
 
 
-def test_one_network_alone_makes_no_pair():
-    drawn = study(record(note=DRAWN))
-    assert comparison_tables.paired(drawn, LINEAR, "PrivateTest").empty
-    assert comparison_tables.seed_by_seed(drawn, LINEAR, "PrivateTest").empty
+def test_accuracy_stands_beside_that_on_new_faces():
+    row = row_of(table("held_out"), "PublicTest", "improved")
+    assert row[comparison_tables.NEW] == f"{100 * 1900 / 3585:.1f} % ± 0.0 %"
+    figures = comparison_tables.by_familiarity(FOUND, LINEAR, EXAMINED)
+    chosen = figures[(figures["network"] == "shallow") & (figures["split"] == "PublicTest")]
+    assert chosen.groupby("faces")["accuracy_share"].max().to_dict() == pytest.approx(
+        {"known": 1, "new": 1196 / 3585}
+    )
 
 
 # ---- rare emotions and copies -------------------------------------------------------------------
@@ -310,22 +276,3 @@ def test_the_rarest_emotion_stands_beside_the_most_frequent_with_the_width_of_it
     assert frame.loc["always “happy”", "happy, 879 images"].startswith("100.0 %")
     last = frame.loc["one image more or less"]
     assert (last["Width, disgust"], last["Width, happy"]) == ("1.8 points", "0.1 points")
-
-
-def test_images_that_stand_in_training_are_told_apart():
-    frame = table("copies")
-    row = row_of(frame, "PublicTest", "improved, seed 1")
-    alone = "Photographs of Training alone"
-    assert row[alone].startswith("0.0 %")  # right from the hundredth image on
-    for head, others in (("Without copies", 3587), ("Without photographs of Training", 3585)):
-        assert row[head] == plain(tables.with_interval(metrics.share(1900, others)))
-    assert row_of(frame, "PublicTest", "shallow, seed 0")[alone].startswith("100.0 %")
-    assert {"always “happy”", "linear classifier"} < set(frame["Network"])
-
-
-def test_a_run_on_other_images_is_not_told_apart():
-    one = record("shallow")
-    other = examined_of(one, fingerprints={"Training": "0"})
-    assert comparison_tables.examinable(study(one), other) == []
-    assert comparison_tables.without_copies(study(one), LINEAR, other).empty
-    assert comparison_tables.examinable(study(one), examined_of(one)) == [one]

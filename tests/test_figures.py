@@ -109,6 +109,23 @@ def test_every_figure_is_drawn_here():
     assert {name for name in public if f"test_{name}" not in tried} == set()
 
 
+FAMILIARITY = pd.DataFrame(
+    [
+        ("shallow", run, split, faces, share + run / 10)
+        for run in (0, 1)
+        for split in ("PublicTest", "PrivateTest")
+        for faces, share in (("new", 0.5), ("known", 0.7))
+    ],
+    columns=["network", "run", "split", "faces", "accuracy_share"],
+)
+
+
+def test_familiarity_has_a_line_for_each_run_and_one_for_their_mean():
+    for ax in figures.familiarity(FAMILIARITY):
+        drawn = [tuple(line.get_ydata().round(6)) for line in ax.lines]
+        assert drawn == [(0.5, 0.7), (0.6, 0.8), (0.55, 0.75)]
+
+
 # ---- faces --------------------------------------------------------------------------------------
 
 
@@ -534,6 +551,7 @@ DRAWINGS = {
     "class balance": lambda: figures.class_balance(PUBLISHED.counts),
     "architecture": lambda: figures.architecture(layers("deep")),
     "means": lambda: figures.means(MEANS),
+    "familiarity": lambda: figures.familiarity(FAMILIARITY),
     "claimed and measured": lambda: figures.claimed_and_measured(
         tables.claimed_and_measured(PAPER, study(SHALLOW, record("deep", train_images=7178)))
     ),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss
+from sklearn.metrics import brier_score_loss, log_loss
 from synthetic import answers, record
 
 from ferutils.claims import metrics
@@ -87,17 +87,6 @@ def test_macro_f1_of_an_example_worked_out_by_hand():
 
 def test_macro_f1_is_one_where_every_answer_is_right():
     assert metrics.macro_f1(answers(range(7), range(7))) == 1
-
-
-def test_balanced_accuracy_gives_a_rare_emotion_the_weight_of_a_frequent_one():
-    found = metrics.balanced_accuracy(answers([3] * 9 + [1], [3] * 9 + [3]))
-    assert found == pytest.approx((1 + 0) / 2)  # accuracy is 9 / 10; emotions without images: left
-
-
-def test_balanced_accuracy_is_the_librarys():
-    one = record().predictions["PublicTest"]
-    expected = balanced_accuracy_score(one.labels, one.predicted)
-    assert metrics.balanced_accuracy(one) == pytest.approx(expected)
 
 
 def probable(labels, rows):
@@ -334,3 +323,21 @@ def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
 def test_a_p_value_has_no_digits_that_mean_nothing():
     found = [metrics.printed_p_value(value) for value in (1, 0.0123, 0.0005, 0.0004, 9.9e-20)]
     assert found == ["= 1.000", "= 0.012", "= 0.001", "< 0.001", "< 0.001"]
+
+
+def test_a_lead_widens_with_the_spread_of_the_seeds_and_counts_the_images():
+    labels = np.arange(700) % 7
+    wrong = (labels + 1) % 7
+
+    def run(right):
+        return answers(labels, np.where(np.arange(700) < right, labels, wrong))
+
+    steady = metrics.lead([run(400), run(400)], [run(350), run(350)])
+    spread = metrics.lead([run(500), run(300)], [run(350), run(350)])
+    assert steady.value == spread.value == pytest.approx(50 / 700)
+    assert steady.low > 0 and steady.probability > 0.99
+    assert spread.low < 0 < spread.high and 0.5 < spread.probability < 0.9
+    turned = metrics.lead([run(350), run(350)], [run(400), run(400)])
+    assert turned.value == -steady.value and turned.probability < 0.01
+    with pytest.raises(ValueError, match="Expected predictions of the same images"):
+        metrics.lead([run(1)], [answers(labels[:6], labels[:6])])

@@ -3,6 +3,7 @@
 Reads arrays; writes nothing. scikit-learn and SciPy compute.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from ferutils.records.runs import Predictions
 CONFIDENCE = 0.95  # of every interval
 SIGNIFICANCE = 0.05  # below which a corrected p-value is called a difference
 CALIBRATION_BINS = 15  # as Guo et al. count them
+RESAMPLES = 2000  # of a bootstrap
 
 
 class Interval(NamedTuple):
@@ -57,26 +59,17 @@ def top_2(predictions: Predictions) -> Interval:
     return share(int(right.sum()), len(right))
 
 
-class Apart(NamedTuple):
-    """Accuracy on some images of a split, and on the others."""
-
-    those: Interval
-    others: Interval
-
-
-def apart(predictions: Predictions, places: list[int]) -> Apart:
-    """Accuracy on the images at some places, and on the others.
+def apart(predictions: Predictions, places: Sequence[int]) -> tuple[Predictions, Predictions]:
+    """The predictions of the images at some places, and those of the others.
 
     Args:
         predictions: of n images.
         places: positions, 0 to n - 1.
     """
     chosen = np.isin(np.arange(len(predictions.labels)), places)
-    return Apart(
-        *(
-            accuracy(Predictions(predictions.labels[keep], predictions.log_probabilities[keep]))
-            for keep in (chosen, ~chosen)
-        )
+    return tuple(
+        Predictions(predictions.labels[keep], predictions.log_probabilities[keep])
+        for keep in (chosen, ~chosen)
     )
 
 
@@ -94,19 +87,6 @@ def macro_f1(predictions: Predictions) -> float:
             predictions.labels,
             predictions.predicted,
             labels=labels,
-            average="macro",
-            zero_division=0,
-        )
-    )
-
-
-def balanced_accuracy(predictions: Predictions) -> float:
-    """The mean of the recalls of the emotions that occur, in [0, 1]; a rare one counts as much."""
-    return float(
-        metrics.recall_score(
-            predictions.labels,
-            predictions.predicted,
-            labels=np.unique(predictions.labels),
             average="macro",
             zero_division=0,
         )
@@ -256,6 +236,63 @@ def difference(first: Predictions, second: Predictions) -> Interval:
     mean = float((right - other).mean())
     half = stats.t.ppf((1 + CONFIDENCE) / 2, len(right) - 1) * stats.sem(right - other)
     return Interval(mean, mean - float(half), mean + float(half))
+
+
+class Lead(NamedTuple):
+    """By how much one network is more accurate than another, over their runs and the images.
+
+    Attributes:
+        value: the difference of the mean accuracies, in [-1, 1].
+        low: lower end of its 95 % interval.
+        high: upper end.
+        probability: that of the first being the more accurate one, in [0, 1].
+    """
+
+    value: float
+    low: float
+    high: float
+    probability: float
+
+
+def lead(first: Sequence[Predictions], second: Sequence[Predictions]) -> Lead:
+    """Compare two networks by all their runs on the same images, by a hierarchical bootstrap.
+
+    Each resample draws the runs of both networks and, for both alike, the images, so that the
+    interval holds for other seeds and for other images of the same kind.
+
+    Source: X. Bouthillier et al., "Accounting for variance in machine learning benchmarks", MLSys
+    2021 (both sources of variance; the probability that one is better).
+
+    Args:
+        first: predictions of runs that differ in their seed, all on the same n images.
+        second: likewise.
+
+    Raises:
+        ValueError: the runs did not see the same images.
+    """
+    for one in (*first, *second):
+        _check_same_images(first[0], one)
+    images, random = _resampled(len(first[0].labels)), np.random.default_rng(0)
+    means, drawn = [], []
+    for runs in (first, second):
+        right = np.stack([one.predicted == one.labels for one in runs], axis=1)
+        seeds = random.integers(len(runs), size=(RESAMPLES, len(runs)))
+        accuracies = np.take_along_axis(images @ right.astype(np.float32), seeds, axis=1)
+        means.append(right.mean())
+        drawn.append(accuracies.mean(axis=1))
+    differences = drawn[0] - drawn[1]
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(differences, [tail, 1 - tail])
+    return Lead(
+        float(means[0] - means[1]), float(low), float(high), float((differences > 0).mean())
+    )
+
+
+@functools.lru_cache(maxsize=1)  # of many pairs on the same images
+def _resampled(images: int) -> np.ndarray:
+    """How much each image weighs in each resample, float32 (RESAMPLES, images), rows of sum 1."""
+    counts = np.random.default_rng(0).poisson(1, (RESAMPLES, images)).astype(np.float32)
+    return counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
 
 
 def differences_of_means(groups: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], Interval]:

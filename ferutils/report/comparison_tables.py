@@ -3,6 +3,7 @@
 Reads what it is given; writes nothing. Frames hold text ready to print.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -25,7 +26,6 @@ Text = Callable[[float], str]
 three_digits = "{:.3f}".format
 RIGHT: dict[str, tuple[Measure, Text]] = {
     "Accuracy": (metrics.accuracy, percent),
-    "Balanced accuracy": (metrics.balanced_accuracy, percent),
     "Macro-F1": (metrics.macro_f1, three_digits),
     "Top-2 accuracy": (metrics.top_2, percent),
 }
@@ -35,6 +35,8 @@ PROBABLE: dict[str, tuple[Measure, Text]] = {
     "Brier score": (metrics.brier, three_digits),
 }
 ENSEMBLE = "ensemble"
+FACES = ("known", "new")  # held-out images whose photograph is in Training too, and the others
+NEW = "Accuracy, new faces"
 
 
 class Contender(NamedTuple):
@@ -67,21 +69,37 @@ def _baselines(found: Study, linear: Linear) -> list[Contender]:
     ]
 
 
-def held_out(found: Study, linear: Linear, human: Human) -> pd.DataFrame:
+def held_out(found: Study, linear: Linear, human: Human, examined: Examination) -> pd.DataFrame:
     """How often the answers on both held-out splits are right: networks, ensembles, baselines.
 
     The score of several runs is their mean and standard deviation; the accuracies of one run, of
     an ensemble and of a baseline have their 95 % interval instead.
     """
-    people = dict.fromkeys(("Runs", "Split", *RIGHT), "–") | {"Accuracy": as_published(human)}
-    return pd.DataFrame(
-        [*_score_rows(found, linear, RIGHT), {"Network": "people, as published", **people}]
-    )
+    every = contenders(found, linear)
+    frame = pd.DataFrame(_score_rows(every, RIGHT))
+    unseen = [
+        one._replace(answers=[_faces(run, examined, "new") for run in one.answers]) for one in every
+    ]
+    rows = _score_rows(unseen, {NEW: RIGHT["Accuracy"]})
+    frame.insert(list(frame).index("Accuracy"), NEW, [row[NEW] for row in rows])
+    people = dict.fromkeys(frame, "–") | {"Accuracy": as_published(human)}
+    return pd.concat([frame, pd.DataFrame([people | {"Network": "people, as published"}])])
+
+
+def _faces(answers: Answers, examined: Examination, which: str) -> Answers:
+    """The answers to all held-out faces, or to those whose photograph is in Training, or not."""
+    if which == "all":
+        return answers
+    parts = {
+        split: metrics.apart(one, examined.near_in_training[split])
+        for split, one in answers.items()
+    }
+    return {split: one[FACES.index(which)] for split, one in parts.items()}
 
 
 def probabilities(found: Study, linear: Linear) -> pd.DataFrame:
     """How good the probabilities on both held-out splits are: networks, ensembles, baselines."""
-    return pd.DataFrame(_score_rows(found, linear, PROBABLE))
+    return pd.DataFrame(_score_rows(contenders(found, linear), PROBABLE))
 
 
 def calibrations(found: Study, split: str) -> dict[str, pd.DataFrame]:
@@ -91,9 +109,8 @@ def calibrations(found: Study, split: str) -> dict[str, pd.DataFrame]:
 
 
 def _score_rows(
-    found: Study, linear: Linear, scores: dict[str, tuple[Measure, Text]]
+    every: list[Contender], scores: dict[str, tuple[Measure, Text]]
 ) -> list[dict[str, str]]:
-    every = contenders(found, linear)
     return [
         {"Network": one.name, "Runs": one.runs, "Split": split}
         | {name: _scored([run[split] for run in one.answers], *how) for name, how in scores.items()}
@@ -111,99 +128,99 @@ def _scored(runs: Sequence[Predictions], measure: Measure, text: Text) -> str:
     return spread([one.value for one in values], text)
 
 
-def comparisons(found: Study, linear: Linear, split: str) -> pd.DataFrame:
-    """Each two networks on the same images of a split: seed by seed, and as ensembles.
-
-    The shallow network stands beside the linear classifier too. The ensembles are those of the
-    seeds that both networks have, where there are several.
+def leads(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
+    """Each two networks on the same faces, and the shallow one beside the linear classifier.
 
     Returns:
-        Numbers, a row per test: networks, seed (text, or `ENSEMBLE`), difference (an interval of
-        shares, the first minus the second), first_alone and second_alone (images that only one of
-        them gets right), p_value (McNemar's, corrected by Holm for all tests of the frame).
+        Numbers, a row per pair, split and kind of faces: networks, runs ("5 and 5"), split, faces
+        ("new", "known", "all"), then the fields of `metrics.Lead`, the first over the second;
+        interval and probability are NaN where a network has one run, whose seed decides nothing.
     """
     rows = []
-    for (first, one), (second, other) in _couples(found, linear, split):
-        seeds = [seed for seed in one if seed in other]
-        tested = {str(seed): (one[seed], other[seed]) for seed in seeds}
-        if len(seeds) > 1:
-            members = [[side[seed] for seed in seeds] for side in (one, other)]
-            tested[ENSEMBLE] = tuple(metrics.ensemble(runs) for runs in members)
-        for seed, both in tested.items():
-            difference, test = metrics.difference(*both), metrics.mcnemar(*both)
-            rows.append((f"{first} and {second}", seed, difference, *test))
-    frame = pd.DataFrame(rows, columns=["networks", "seed", "difference", *metrics.Paired._fields])
-    return frame.assign(p_value=metrics.holm(frame["p_value"]))
+    for split in HELD_OUT:
+        for faces in ("new", "known", "all"):
+            for (first, some), (second, others) in _couples(found, linear):
+                few = 1 in (len(some), len(others)) and second != LINEAR
+                both = (
+                    [_faces(one, examined, faces)[split] for one in side] for side in (some, others)
+                )
+                lead = metrics.lead(*both)
+                if few:
+                    lead = metrics.Lead(lead.value, *[math.nan] * 3)
+                runs = f"{len(some)} and {len(others)}"
+                rows.append((f"{first} and {second}", runs, split, faces, *lead))
+    return pd.DataFrame(rows, columns=["networks", "runs", "split", "faces", *metrics.Lead._fields])
 
 
 def _couples(
-    found: Study, linear: Linear, split: str
-) -> list[tuple[tuple[str, dict[int, Predictions]], ...]]:
-    """What is compared: pairs of a name and its answers by seed."""
-    sides = {
-        model: (network(runs[0]), {run.recipe.seed: run.predictions[split] for run in runs})
-        for model, runs in found.by_model.items()
+    found: Study, linear: Linear
+) -> list[tuple[tuple[str, list[Answers]], tuple[str, list[Answers]]]]:
+    """What is compared: pairs of a name and the answers of its runs; the later network first."""
+    sides = [
+        (network(runs[0]), [run.predictions for run in runs])
+        for runs in reversed(found.by_model.values())
         if runs
-    }
-    couples = list(combinations(sides.values(), 2))
-    known = {one.name: one.answers[0] for one in _baselines(found, linear)}
-    if LINEAR in known and "shallow" in sides:
-        every_seed = dict.fromkeys(sides["shallow"][1], known[LINEAR][split])
-        couples.append((sides["shallow"], (LINEAR, every_seed)))
+    ]
+    couples = list(combinations(sides, 2))
+    known = {one.name: one.answers for one in _baselines(found, linear)}
+    if LINEAR in known and found.by_model["shallow"]:
+        couples.append((sides[-1], (LINEAR, known[LINEAR])))
     return couples
 
 
-def paired(found: Study, linear: Linear, split: str) -> pd.DataFrame:
-    """Each two networks on a split in one row: how far apart they are, and how surely."""
+def paired(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
+    """`leads` as text, a row for each pair on each split."""
     rows = []
-    tests = comparisons(found, linear, split)
-    for networks, every in tests.groupby("networks", sort=False):
-        alone = every[every["seed"] != ENSEMBLE]
-        together = every[every["seed"] == ENSEMBLE].to_dict("records")
-        significant = (alone["p_value"] < metrics.SIGNIFICANCE).sum()
+    grouped = leads(found, linear, examined).groupby(["networks", "split"], sort=False)
+    for (networks, split), some in grouped:
+        new, known, every = some.itertuples()
         rows.append(
             {
                 "Networks": networks,
-                "Seeds": str(len(alone)),
-                "Mean difference (range), points": _mean_and_range(alone["difference"]),
-                f"p < {metrics.SIGNIFICANCE:g}": f"{significant} of {len(alone)}",
-                "Ensembles (95 % interval), points": _ensembles(together),
-                "Their p": _p_value(together[0]["p_value"]) if together else "–",
+                "Runs": new.runs,
+                "Split": split,
+                "New faces": led(new),
+                "First better": _probability(new.probability),
+                "Known faces": led(known),
+                "All": led(every),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(sorted(rows, key=lambda row: row["Networks"]))
 
 
-def _p_value(value: float) -> str:
-    return metrics.printed_p_value(value).removeprefix("= ")
+def led(found: NamedTuple) -> str:
+    """A row of `leads`: the difference in points, with its interval where it has one."""
+    value, low, high = map(points, (found.value, found.low, found.high))
+    return value if math.isnan(found.low) else f"{value} ({low} to {high})"
 
 
-def _mean_and_range(differences: Sequence[Interval]) -> str:
-    values = [one.value for one in differences]
-    mean, low, high = map(points, (sum(values) / len(values), min(values), max(values)))
-    return mean if len(values) == 1 else f"{mean} ({low} to {high})"
-
-
-def _ensembles(together: list[dict]) -> str:
-    if not together:
+def _probability(value: float) -> str:
+    """A probability that the resamples tell to a percent."""
+    if math.isnan(value):
         return "–"
-    value, low, high = map(points, together[0]["difference"])
-    return f"{value} ({low} to {high})"
+    return {True: percent(value, 0), value > 0.995: "> 99\u00a0%", value < 0.005: "< 1\u00a0%"}[
+        True
+    ]
 
 
-def seed_by_seed(found: Study, linear: Linear, split: str) -> pd.DataFrame:
-    """The tests behind `paired`, a row each."""
+def by_familiarity(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
+    """Accuracy on new and on known faces, for `figures.familiarity`.
+
+    Returns:
+        Numbers, a row per run of a network, or baseline, by split and faces: network, run, split,
+        faces ("new", "known"), accuracy_share.
+    """
     return pd.DataFrame(
         [
-            {
-                "Networks": test.networks,
-                "Seed": test.seed,
-                "Images only the first gets right": f"{test.first_alone:,}",
-                "Images only the second gets right": f"{test.second_alone:,}",
-                "p (McNemar, Holm)": _p_value(test.p_value),
-            }
-            for test in comparisons(found, linear, split).itertuples()
-        ]
+            (one.name, run, split, faces, metrics.accuracy(answers[split]).value)
+            for one in contenders(found, linear)
+            if ENSEMBLE not in one.name
+            for run, every in enumerate(one.answers)
+            for faces in reversed(FACES)
+            for answers in [_faces(every, examined, faces)]
+            for split in HELD_OUT
+        ],
+        columns=["network", "run", "split", "faces", "accuracy_share"],
     )
 
 
@@ -233,43 +250,3 @@ def _named(records: Iterable[Record]) -> dict[str, Answers]:
 
 def _width(share: float) -> str:
     return f"{100 * share:.1f}\u00a0points"
-
-
-def without_copies(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
-    """Accuracy with and without the held-out images that a network may know from Training.
-
-    One run of each network, and the baselines.
-    """
-    known = examinable(found, examined)
-    runs = _named(known)
-    runs |= baselines.beside(known[0], linear) if known else {}
-    return pd.DataFrame(
-        [
-            {"Network": name, "Split": split} | _apart(answers[split], examined, split)
-            for split in HELD_OUT
-            for name, answers in runs.items()
-        ]
-    )
-
-
-def _apart(answers: Predictions, examined: Examination, split: str) -> dict[str, str]:
-    copies = metrics.apart(answers, examined.in_training[split])
-    photographs = metrics.apart(answers, examined.near_in_training[split])
-    shares = {
-        "All images": metrics.accuracy(answers),
-        "Without copies": copies.others,
-        "Without photographs of Training": photographs.others,
-        "Photographs of Training alone": photographs.those,
-    }
-    return {head: with_interval(share) for head, share in shares.items()}
-
-
-def examinable(found: Study, examined: Examination) -> list[Record]:
-    """One run of each model that was evaluated on all images of the examined dataset."""
-    records = [found.record(model) for model in found.by_model]
-    return [
-        record
-        for record in filter(None, records)
-        if record.run.dataset.fingerprints == examined.fingerprints
-        and record.recipe.evaluation_images is None
-    ]

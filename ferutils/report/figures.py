@@ -179,13 +179,18 @@ def learning_curves(
             _curve(ax, record, column, dash, colour)
         if column in claims:
             ax.plot(last, claims[column], "D", mfc=PAGE, mec=colour, ms=7, clip_on=False)
+    for record in records:
+        after = record.run.scores["Training"]
+        for ax, value in zip(axes, (after.accuracy, after.loss), strict=True):
+            ax.plot(record.run.kept_epoch, value, "x", color=INDIGO, ms=6, clip_on=False)
     axes[1].set_ylim(bottom=0)
     handles = [Line2D([], [], ls=dash, color=colour) for dash, colour in PARTS.values()]
-    labels = list(PARTS)
+    handles.append(Line2D([], [], marker="x", ls="", color=INDIGO, ms=6))
+    labels = [*PARTS, "training, dropout off"]
     if claims:
         handles.append(Line2D([], [], marker="D", ls="", mfc=PAGE, mec=INK, ms=7))
         labels.append("the paper's Table 3")
-    _legend_below(figure, handles, labels, 3)
+    _legend_below(figure, handles, labels, 2)
     named = [f"seed {record.recipe.seed}" for record in records]
     paper = pd.DataFrame([{"run": "the paper's Table 3", "epoch": last, **claims}])
     figure.plotted = _by_epoch(named, records, [paper] if claims else [])
@@ -576,6 +581,35 @@ def _claim_row(ax: Axes, place: int, row: pd.Series) -> None:
 def _row_name(row: pd.Series) -> str:
     part = row["measure"].split("_")[0]
     return f"{row['model']}, {part}"
+
+
+def familiarity(table: pd.DataFrame) -> np.ndarray:
+    """Accuracy on new and on known faces: a thin line per run, a thick one for a network's mean.
+
+    Args:
+        table: rows with columns network, run, split, faces ("new", "known"), accuracy_share.
+
+    Returns:
+        The axes, one per split.
+    """
+    splits, networks = (table[column].unique() for column in ("split", "network"))
+    figure, axes = plt.subplots(1, len(splits), figsize=(WIDTH, 3.6), sharey=True, squeeze=False)
+    colours = dict(zip(networks, (INDIGO, ROSE, GREEN, GREY, SILVER)))
+    for ax, split in zip(axes[0], splits):
+        for network, some in table[table["split"] == split].groupby("network", sort=False):
+            lines = some.pivot(index="faces", columns="run", values="accuracy_share")
+            lines = lines.loc[["new", "known"]]
+            ax.plot(lines, color=colours[network], lw=0.8, alpha=0.5)
+            ax.plot(lines.mean(axis=1), color=colours[network], lw=2.5, marker="o")
+        ax.set(title=split, xlim=(-0.2, 1.2))
+        ax.set_xticks([0, 1], ["new faces", "known faces"])
+        ax.grid(axis="y")
+    axes[0, 0].set_ylim(bottom=0)
+    _percent(axes[0, 0].yaxis)
+    handles = [Line2D([], [], color=colours[one], lw=2.5, marker="o") for one in networks]
+    _legend_below(figure, handles, list(networks), 3)
+    figure.plotted = table
+    return axes[0]
 
 
 def means(table: pd.DataFrame) -> Axes:

@@ -14,6 +14,7 @@ from ferutils.claims.selection import Selection
 from ferutils.claims.verdicts import Finding
 from ferutils.dataset.fer2013 import Dataset
 from ferutils.records import crossvalidation, provenance
+from ferutils.records.baselines import Linear
 from ferutils.records.crossvalidation import Cell
 from ferutils.records.examination import Examination
 from ferutils.records.runs import Record
@@ -306,21 +307,24 @@ def _method(found: Examination) -> str:
     )
 
 
-def learned_by_heart(found: Study, examined: Examination, split: str = "PrivateTest") -> Markdown:
-    """What the test images whose photograph stands in Training do to the accuracies."""
-    places = examined.near_in_training[split]
-    networks = []
-    for record in comparison_tables.examinable(found, examined):
-        apart = metrics.apart(record.predictions[split], places)
-        those, others = (tables.percent(one.value) for one in apart)
-        networks.append(
-            f"the {tables.network(record)} network gets {those} of these right and {others} of the "
-            "others"
-        )
+def leaked(found: Study, linear: Linear, examined: Examination, split: str) -> Markdown:
+    """What photographs that are in Training too do to the comparison of shallow and improved."""
+    leads = comparison_tables.leads(found, linear, examined)
+    pair = leads[(leads["networks"] == "improved and shallow") & (leads["split"] == split)]
+    told = {one.faces: one for one in pair.itertuples()}
+    if not told:
+        return Markdown("Shallow and improved networks have not both been trained yet.")
+    new, known, every = (comparison_tables.led(told[faces]) for faces in ("new", "known", "all"))
+    known_images, images = len(examined.near_in_training[split]), examined.images[split]
+    helps = {True: "cannot be told", told["new"].low > 0: "helps", told["new"].high < 0: "harms"}
     return Markdown(
-        f"Of the {examined.images[split]:,} images of {split}, "
-        f"{len(examined.in_training[split]):,} stand in Training pixel for pixel, and "
-        f"{len(places):,} show a photograph that stands there: {'; '.join(networks)}."
+        f"**On faces that a network has never seen, dropout {helps[True]}.** Of the {images:,} "
+        f"images of {split}, {known_images:,} show a photograph that is also in Training "
+        f"({len(examined.in_training[split]):,} of them are exact copies). On the other "
+        f"{images - known_images:,}, the improved network's accuracy minus the shallow one's is "
+        f"{new} points; on the known ones {known}, on all together {every}. Leaked photographs "
+        "reward the network that memorises, so this report [compares networks](comparison.ipynb) "
+        "on new faces."
     )
 
 

@@ -468,6 +468,31 @@ def final_figures(paper: Paper, seeds: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def gaps(seeds: Sequence[Record]) -> pd.DataFrame:
+    """The gap between validation and training loss, with training loss measured in two ways."""
+    ways = {
+        "while training, dropout on (Keras prints this)": "training_loss",
+        "after training, dropout off": "Training",
+    }
+    rows = []
+    for way, source in ways.items():
+        training = [
+            record.run.scores[source].loss
+            if source in record.run.scores
+            else verdicts.score(record, source)
+            for record in seeds
+        ]
+        validation = [verdicts.score(record, "validation_loss") for record in seeds]
+        columns = {
+            "Training loss": training,
+            "Validation loss": validation,
+            "Gap": [one - other for one, other in zip(validation, training)],
+        }
+        told = {name: spread(values, "{:.3f}".format) for name, values in columns.items()}
+        rows.append({"Training loss taken": way} | told | {"Runs": str(len(seeds))})
+    return pd.DataFrame(rows)
+
+
 def network(record: Record) -> str:
     """The model of a run, with the word where the run was smaller than the paper's."""
     return record.recipe.model + (" (reduced)" if record.recipe.reduced else "")
