@@ -354,7 +354,8 @@ def test_what_is_recorded_is_whole_and_of_the_published_dataset_and_todays_code(
     found = crossvalidation.read(model)
     if found is None:
         pytest.skip(f"no cross-validation of {model} is recorded")
-    assert found.finished and found.is_current
+    assert found.finished
+    assert found.is_current or found.reduced  # which decides nothing, and its page tells the age
     assert found.fingerprint == fer2013.published_fingerprints()["Training"]
     assert found.settings == crossvalidation.load(model)
     images = found.settings.images or sum(fer2013.FER2013["Training"]["counts"])

@@ -281,7 +281,9 @@ def test_the_figures_for_drawing_are_those_of_the_table():
 def test_reduced_runs_are_marked_in_table_3_and_its_figure():
     found = study(record("deep", train_images=7178), record("shallow"))
     frame = tables.table_3(PAPER, found)
-    assert set(frame.loc[frame["Model"] == "deep", "Verdict"]) == {tables.SIGNS[Verdict.REDUCED]}
+    assert set(frame.loc[frame["Model"] == "deep (reduced)", "Verdict"]) == {
+        tables.SIGNS[Verdict.REDUCED]
+    }
     assert tables.SIGNS[Verdict.REDUCED] not in set(
         frame.loc[frame["Model"] == "shallow", "Verdict"]
     )

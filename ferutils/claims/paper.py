@@ -59,15 +59,16 @@ Unit = Literal[
 Model = Literal["shallow", "improved", "deep"]
 
 RULE = (
-    "A number of the paper is not tested where there is no record, and reduced where our run was "
-    "smaller than the paper's. Otherwise its interval is the 95 % t interval of the mean over our "
-    "seeds; with one run only, it is that run's value, and the row says so. The interval is "
-    "widened on both sides by the rounding of the printed figure and by the tolerance of its "
-    "unit. The claim is not reproduced where it lies outside the widened interval; it is "
-    "undecided where it lies inside, but half the width of the interval before widening exceeds "
-    "the tolerance, unless the tolerance is zero; else it is reproduced. A claim of "
-    "“more than” is reproduced where our mean is at least as large. A statement is reproduced "
-    "where it holds in every run, not reproduced where it holds in none, else undecided."
+    "A number of the paper is not tested where there is no record, and reduced where our run "
+    "was smaller than the paper's. Otherwise its interval is the 95 % t interval of the mean "
+    "over our seeds. A result that a single run measured is undecided, because one run does "
+    "not tell its spread. The interval is widened on both sides by the rounding of the "
+    "printed figure and by the tolerance of its unit. The claim is not reproduced where it "
+    "lies outside the widened interval; it is undecided where it lies inside, but half the "
+    "width of the interval before widening exceeds the tolerance, unless the tolerance is "
+    "zero; else it is reproduced. A claim of “more than” is reproduced where our mean is at "
+    "least as large. A statement is reproduced where it holds in every run, not reproduced "
+    "where it holds in none, else undecided."
 )
 
 

@@ -102,8 +102,11 @@ def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Fin
         bound = paper.checks[claim.quantity].bound
         measured, records = check(paper, study, bound) if check else ([], [])
     # The size of a training decides its results, and nothing of the network or the dataset.
-    reduced = kind_of(claim) == "results" and any(record.recipe.reduced for record in records)
-    if claim.kind == "number":
+    is_result = kind_of(claim) == "results"
+    reduced = is_result and any(record.recipe.reduced for record in records)
+    if is_result and len(measured) == 1 and not reduced:
+        found = Verdict.UNDECIDED  # one run does not tell its spread
+    elif claim.kind == "number":
         found = verdict(claim, measured, paper.tolerance(claim), reduced)
     else:
         found = statement_verdict(measured, reduced)

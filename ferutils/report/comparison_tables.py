@@ -198,9 +198,8 @@ def _probability(value: float) -> str:
     """A probability that the resamples tell to a percent."""
     if math.isnan(value):
         return "–"
-    return {True: percent(value, 0), value > 0.995: "> 99\u00a0%", value < 0.005: "< 1\u00a0%"}[
-        True
-    ]
+    text = percent(value, 0)
+    return {percent(1, 0): "> 99\u00a0%", percent(0, 0): "< 1\u00a0%"}.get(text, text)
 
 
 def by_familiarity(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:

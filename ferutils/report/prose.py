@@ -242,7 +242,7 @@ def _failed(findings: Iterable[Finding]) -> str:
 def _runs(study: Study) -> str:
     """How many runs of each network as printed there are."""
     return ", ".join(
-        f"{len(records)} {model}{' (reduced)' * study.reduced(model)}"
+        f"{len(records)} {tables.network(records[0]) if records else model}"
         for model, records in study.by_model.items()
     )
 

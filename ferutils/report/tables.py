@@ -202,7 +202,9 @@ def table_3(paper: Paper, found: Study) -> pd.DataFrame:
         finding = verdicts.find(paper, found, claim)
         rows.append(
             {
-                "Model": claim.quantity.split(".")[0],
+                "Model": network(finding.records[0])
+                if finding.records
+                else claim.quantity.split(".")[0],
                 "Measure": claim.quantity.split(".")[1].replace("_", " "),
                 "Paper": claim.printed,
                 "Ours": measured(finding),
@@ -494,8 +496,10 @@ def gaps(seeds: Sequence[Record]) -> pd.DataFrame:
 
 
 def network(record: Record) -> str:
-    """The model of a run, with the word where the run was smaller than the paper's."""
-    return record.recipe.model + (" (reduced)" if record.recipe.reduced else "")
+    """The model of a run, with what sets its training apart from the paper's."""
+    mixed = record.recipe.precision != "float32"
+    apart = ["reduced"] * record.recipe.reduced + ["mixed precision"] * mixed
+    return record.recipe.model + (f" ({', '.join(apart)})" if apart else "")
 
 
 def spread(values: Sequence[float], text: Callable[[float], str]) -> str:
