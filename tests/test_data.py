@@ -356,6 +356,7 @@ def copies():
             for name, split in (("train", b"Train"), ("val", b"Public"), ("test", b"Private"))
         },
     )
+    yield "pickle beside", {"fer2013.csv": text, "model.pkl": pickle.dumps(1)}
     yield (
         "no Usage",
         {
@@ -409,6 +410,7 @@ def test_published_images_are_put_into_their_official_splits(published, tmp_path
     assert sum(map(sum, found.counts().values())) == 41
     assert "1 published images are missing." in notes
     assert "1 images are foreign" in " ".join(notes)
+    assert not [note for note in notes if "another split" in note]
 
 
 def test_what_is_left_out_or_contradicts_itself_is_told(tmp_path):

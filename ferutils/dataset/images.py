@@ -14,11 +14,15 @@ MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # of 8 bits a channel, which can b
 ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm")
 MAX_IMAGE_BYTES = 1024**2  # of one file; the real ones have 2 to 4 kB
 UNREADABLE_IMAGE = (  # what Pillow raises for a file that is no image, a damaged or a huge one
+    ArithmeticError,
+    AttributeError,
     EOFError,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
+    LookupError,
     OSError,
     SyntaxError,
+    TypeError,
     ValueError,
     struct.error,
     zlib.error,
