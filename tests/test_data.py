@@ -725,6 +725,10 @@ def test_bombs_are_refused_in_time_and_memory(tmp_path, cache):
         "empty members": (header(tarfile.REGTYPE, 0) * 20_000, "files that are no data"),
         "archives in archives": (nested(csv_bytes(), 5), "archives in one another"),
     }
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", *[0] * 9, 1, *[0] * 6) + b"x"
+    size = len(entry) * 200_000
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, size, 30, 0)
+    bombs["names"] = b"PK\3\4" + bytes(26) + entry * 200_000 + end, "bytes of names"
     for name, (content, words) in bombs.items():
         (tmp_path / name).write_bytes(content)
         start = time.process_time()
