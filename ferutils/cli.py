@@ -14,7 +14,6 @@ import re
 import shutil
 import sys
 import time
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -264,15 +263,12 @@ def _measured(record: "Record", split: str) -> dict[str, Any]:
 def check(path: Path) -> None:
     """Read FER-2013 and compare it with the published one.
 
-    PATH is fer2013.csv, icml_face_data.csv, a folder of train/ and test/ images, or one of these
-    packed; without it, what the environment variable FER2013 names. The exit status is 1 where it
-    is not the published dataset.
+    PATH is a CSV file, a folder of images, or one of these packed; without it, what the
+    environment variable FER2013 names. The exit status is 1 where it is not the published dataset.
     """
     from ferutils.dataset import fer2013, reading
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # says the differences, as we do below
-        dataset = reading.load(path)
+    dataset, notes = reading.load_with_notes(path)
     heads = [("split", "images", *fer2013.EMOTIONS, "SHA-256")]
     _print_table(
         heads
@@ -282,6 +278,7 @@ def check(path: Path) -> None:
         ],
         numbers=range(1, 2 + len(fer2013.EMOTIONS)),
     )
+    click.echo("\n".join(notes))
     if dataset.differences:
         raise click.ClickException(
             "\n".join(["This is not the published FER-2013.", *dataset.differences])

@@ -1,24 +1,29 @@
 """Tests of reading FER-2013 in all its forms, of what is refused, of the cache and of subsets."""
 
+import bz2
 import gzip
 import hashlib
 import io
 import lzma
 import os
 import pickle
+import re
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
 import time
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 from helpers import EXPLAINED
 from PIL import Image
 
-from ferutils.dataset import fer2013, reading
+from ferutils.dataset import containers, fer2013, reading
+from ferutils.dataset import published as index
 
 SIZES = {"Training": 3, "PublicTest": 2, "PrivateTest": 1}  # images per class
 FORMS = {
@@ -120,6 +125,14 @@ def tar_bytes(members):
             info = tarfile.TarInfo(name)
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def zip_bytes(members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
 
 
@@ -275,6 +288,145 @@ def test_make_dataset_refuses_missing_splits_and_unknown_names():
         fer2013.make_dataset("drawn", arrays)
 
 
+# Copies as people have them
+
+
+def save(image, kind, mode):
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(image)).convert(mode).save(buffer, kind, lossless=True)
+    return buffer.getvalue()
+
+
+def renamed(**names):
+    """The image folder with other names of folders, by whole parts."""
+    parts = {old.replace("_", "/"): new for old, new in names.items()}
+    return {
+        "/".join(parts.get(part, part) for part in name.split("/")): content
+        for name, content in tree().items()
+    }
+
+
+def by_validation():
+    return {
+        name.replace("test/", "valid/" if "Public" in name else "test/").replace(
+            "/P", "/x_P"
+        ): content
+        for name, content in tree().items()
+    }
+
+
+def copies():
+    """Name of the source -> its files; one unnamed file is the source itself."""
+    text = csv_bytes()
+    head, *lines = text.splitlines(keepends=True)
+    numbers = {emotion: str(label) for label, emotion in enumerate(fer2013.EMOTIONS)}
+    both = {emotion: f"{label}_{emotion}" for emotion, label in numbers.items()}
+    yield "zip named csv", zip_bytes({"fer2013.csv": text})
+    yield "plain tar", tar_bytes({"fer2013/fer2013.csv": text})
+    yield "tar.gz that is a tar", tar_bytes({"fer2013/fer2013.csv": text})
+    yield "tar.bz2", bz2.compress(tar_bytes(tree()))
+    yield "tar.xz", lzma.compress(tar_bytes(tree()))
+    yield "zip in a folder", {"a/b.zip": zip_bytes(tree()), "example_submission.csv": b"emotion\n0"}
+    yield "tar.gz in a zip", zip_bytes({"f.tar.gz": gzip.compress(tar_bytes({"f.csv": text}))})
+    yield "Windows zip", zip_bytes({n.replace("/", "\\"): c for n, c in tree().items()})
+    yield "validation folder", by_validation()
+    yield "numbers", renamed(**numbers)
+    yield "numbers and words", renamed(**both)
+    yield "deeper", {f"a/b/c/d/{name}": content for name, content in tree().items()}
+    for form in ("PNG RGB", "PNG LA", "PNG P", "BMP L", "WEBP RGB", "TIFF L"):
+        kind, mode = form.split()
+        yield (
+            form,
+            {
+                name.replace(".png", f".{kind.lower()}"): save(content, kind, mode)
+                for name, content in tree().items()
+                if "hidden" not in name and name.endswith("png")
+            },
+        )
+    yield "semicolons", text.replace(b",", b";")
+    yield "tabs", text.replace(b",", b"\t")
+    yield "UTF-16", text.decode().encode("utf-16")
+    yield "floats", re.sub(rb"(?m)^(\d),", rb"\1.0,", text)
+    yield "quoted comma", b"".join(line[:-1] + b',"a, b"\n' for line in [head, *lines])
+    yield "index column", b"".join(b"%d," % n + line for n, line in enumerate([head, *lines]))
+    yield (
+        "one file per split",
+        {
+            f"{name}.csv": head + b"".join(line for line in lines if split in line)
+            for name, split in (("train", b"Train"), ("val", b"Public"), ("test", b"Private"))
+        },
+    )
+    yield "pickle beside", {"fer2013.csv": text, "model.pkl": pickle.dumps(1)}
+    yield (
+        "no Usage",
+        {
+            f"{name}.csv": b"emotion,pixels\n"
+            + b"".join(line.rpartition(b",")[0] + b"\n" for line in lines if split in line)
+            for name, split in (("train", b"Train"), ("val", b"Public"), ("test", b"Private"))
+        },
+    )
+
+
+def write_copy(path, files):
+    if isinstance(files, dict):
+        return write_folder(path, files)
+    path.write_bytes(files)
+    return path
+
+
+def test_copies_as_people_have_them_give_the_same_dataset(tmp_path):
+    right = fer2013.make_dataset("fer2013", tiny())
+    for name, files in copies():
+        found = reading.load(write_copy(tmp_path / name, files))
+        assert found.fingerprints == right.fingerprints, name
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """The tiny dataset, one image of which stands in two splits, as the published one."""
+    arrays = tiny()
+    arrays["PublicTest"][0][0] = arrays["Training"][0][0]
+    dataset = fer2013.make_dataset("fer2013", arrays)
+    (tmp_path / "index").write_bytes(index.pack(dataset))
+    monkeypatch.setattr(index, "INDEX", tmp_path / "index")
+    index._published.cache_clear()
+    yield dataset
+    index._published.cache_clear()
+
+
+def test_published_images_are_put_into_their_official_splits(published, tmp_path):
+    images = np.concatenate([split.images for split in published.splits.values()])
+    files = {f"im{n}.png": image_bytes(image) for n, image in enumerate(images)}
+    arrays = io.BytesIO()
+    np.savez(arrays, x=images[..., None], y=np.zeros(len(images), int))
+    cut = {f"{'train' if '1' in name else 'test'}/sad/{name}": c for name, c in files.items()}
+    for name, copy in {"pile": files, "cut anew": cut, "npz": arrays.getvalue()}.items():
+        found, notes = reading.load_with_notes(write_copy(tmp_path / name, copy))
+        assert found.fingerprints == published.fingerprints, name
+        assert notes[0].startswith("42 of 42 images are published ones"), name
+    del files["im0.png"]
+    files["foreign.png"] = image_bytes(np.eye(48, dtype=np.uint8))
+    found, notes = reading.load_with_notes(write_copy(tmp_path / "nearly", files))
+    assert sum(map(sum, found.counts().values())) == 41
+    assert "1 published images are missing." in notes
+    assert "1 images are foreign" in " ".join(notes)
+    assert not [note for note in notes if "another split" in note]
+
+
+def test_what_is_left_out_or_contradicts_itself_is_told(tmp_path):
+    members = tree()
+    first = next(name for name in members if "PublicTest" in name)
+    members[first.replace("test/", "train/")] = members.pop(first)
+    path = write_folder(tmp_path / "f", members)
+    (path / "circle").symlink_to("circle")
+    (path / "again").symlink_to(path)
+    found, notes = reading.load_with_notes(path)
+    assert found.fingerprints == fer2013.make_dataset("fer2013", tiny()).fingerprints
+    told = " ".join(notes)
+    assert "1 .txt files" in told and "1 unreadable or no file" in told
+    assert "1 with a file name that contradicts its folder" in told
+
+
 # Bad CSV files
 
 
@@ -297,7 +449,7 @@ BAD_ROWS = {
     "label 7": (0, lambda label: b"7", "'7'"),
     "label -1": (0, lambda label: b"-1", "'-1'"),
     "label empty": (0, lambda label: b"", "''"),
-    "unknown Usage": (2, lambda usage: b"Validation", "'Validation'"),
+    "unknown Usage": (2, lambda usage: b"Nonsense", "'Nonsense'"),
     "surplus field": (2, lambda usage: usage + b",7", "4 fields"),
     "long": (1, lambda pixels: pixels + b" " * 100_000, "a longer one"),
 }
@@ -324,10 +476,15 @@ def test_csv_cut_off_in_mid_row(missing, tmp_path, cache):
     refused(path, cache, "cut off", f"line {number} of", "Download")
 
 
-@pytest.mark.parametrize("column", ["emotion", "pixels", "Usage"])
-def test_missing_column(column, tiny_csv, cache):
-    tiny_csv.write_bytes(tiny_csv.read_bytes().replace(column.encode(), b"other", 1))
-    refused(tiny_csv, cache, f"without {column.lower()}")
+def test_missing_column(tiny_csv, cache):
+    content = tiny_csv.read_bytes()
+    for column, words in {
+        "emotion": "a label for each image",
+        "pixels": "without pixels",
+        "Usage": "whose split nothing tells",
+    }.items():
+        tiny_csv.write_bytes(content.replace(column.encode(), b"other", 1))
+        refused(tiny_csv, cache, words)
 
 
 @pytest.mark.parametrize("name", ["fer2013.csv", "fer2013.zip", "fer2013.tar.gz", "fer2013.csv.xz"])
@@ -345,10 +502,21 @@ def test_empty_csv_inside_gzip(tmp_path, cache):
 def test_csv_without_one_split(split, tiny_csv, cache):
     lines = tiny_csv.read_bytes().splitlines(keepends=True)
     tiny_csv.write_bytes(b"".join(line for line in lines if split.encode() not in line))
-    refused(tiny_csv, cache, f"but none of {split}")
+    refused(tiny_csv, cache, f"in {split} of", "no image")
 
 
 # Bad folders and images
+
+
+def lost_rows(image):
+    """A PNG whose check sums are right and whose last rows are not there."""
+    rows = b"".join(b"\0" + row.tobytes() for row in image[:40])
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", 48, 48, 8, 0, 0, 0, 0), b"IDAT": zlib.compress(rows)}
+    packed = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in (*chunks.items(), (b"IEND", b""))
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 def bad_image(kind):
@@ -358,32 +526,32 @@ def bad_image(kind):
     return {
         "text": b"no image",
         "empty": b"",
-        "gif": image_bytes(grey, "gif"),
         "cut off": png[:-500],
         "cut jpeg": image_bytes(noise, "jpeg")[:-600],
         "flipped byte": png[:900] + bytes([png[900] ^ 1]) + png[901:],
         "47 x 48": image_bytes(grey[:, 1:]),
         "96 x 96": image_bytes(np.zeros((96, 96), np.uint8)),
-        "colour": image_bytes(np.zeros((48, 48, 3), np.uint8)),
-        "colour jpeg": image_bytes(np.zeros((48, 48, 3), np.uint8), "jpeg"),
+        "no rows": lost_rows(noise),
+        "colour": image_bytes(np.full((48, 48, 3), (0, 0, 9), np.uint8)),
+        "see-through": image_bytes(np.zeros((48, 48, 2), np.uint8)),
         "huge": image_bytes(np.zeros((1, 1), np.uint8)).replace(
             b"\0\0\0\x01\0\0\0\x01", b"\0\x01\0\0\0\x01\0\0", 1
         ),
-        "fat": png + bytes(reading.MAX_IMAGE_BYTES),
+        "fat": png + bytes(1024**2),
     }[kind]
 
 
 BAD_IMAGES = {
     "text": "cannot be read",
     "empty": "cannot be read",
-    "gif": "cannot be read",
     "cut off": "cannot be read",
     "cut jpeg": "cannot be read",
     "flipped byte": "cannot be read",
     "47 x 48": "47 x 48 pixels",
     "96 x 96": "96 x 96 pixels",
+    "no rows": "cannot be read",
     "colour": "mode RGB",
-    "colour jpeg": "mode RGB",
+    "see-through": "mode LA",
     "huge": "cannot be read",
     "fat": "more than 1,048,576 bytes",
 }
@@ -415,8 +583,8 @@ def test_folder_without_one_class(emotion, tmp_path, cache):
 
 
 def test_folder_with_an_unknown_class(tmp_path, cache):
-    members = {**tree(), "train/contempt/Training_1.png": b""}
-    refused(write_folder(tmp_path / "f", members), cache, "a folder 'contempt'")
+    members = {**tree(), "train/contempt/Training_1.png": image_bytes(np.eye(48, dtype=np.uint8))}
+    refused(write_folder(tmp_path / "f", members), cache, "a label for each image", "contempt/")
 
 
 def test_test_images_without_their_prefix(tmp_path, cache):
@@ -431,7 +599,7 @@ def test_two_datasets_in_one_folder(tmp_path, cache):
 
 def test_folder_without_a_dataset(tmp_path, cache):
     members = {"one.csv": b"1", "two.csv": b"2", "three.pkl": b"3"}
-    refused(write_folder(tmp_path / "f", members), cache, "3 files")
+    refused(write_folder(tmp_path / "f", members), cache, "2 .csv files, 1 .pkl files")
 
 
 # Bad archives and other files
@@ -470,7 +638,7 @@ def test_corrupt_archive(name, damage, tmp_path, cache):
             "zeros within": content[:middle] + bytes(64) + content[middle + 64 :],
         }[damage]
     )
-    refused(path, cache, "corrupt", name, "Download it again")
+    refused(path, cache, "without emotion" if damage == "garbage" else "ownload", name)
 
 
 def test_tar_cut_off_inside_whole_gzip(tmp_path, cache):
@@ -524,7 +692,7 @@ def test_zip_with_a_link(tmp_path, cache):
     "form", ["csv", "csv.gz", "csv.xz", "csv in zip", "folder in zip", "csv in tar.gz", "folder"]
 )
 def test_what_unpacks_beyond_the_bound(form, tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(reading, "MAX_BYTES", 50_000)
+    monkeypatch.setattr(containers, "MAX_BYTES", 50_000)
     refused(write_form(form, tmp_path), cache, "at most 50,000 bytes", "unpacks to more")
 
 
@@ -541,6 +709,62 @@ def test_encrypted_zip(tmp_path, cache):
     content[content.rindex(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(content)
     refused(path, cache, "encrypted")
+
+
+def test_bombs_are_refused_in_time_and_memory(tmp_path, cache):
+    def header(kind, size):
+        info = tarfile.TarInfo("x.txt")
+        info.type, info.size = kind, size
+        return info.tobuf(tarfile.GNU_FORMAT)
+
+    blank = b"emotion,pixels,Usage\n" + b"\n" * 50_000_000
+    bombs = {
+        "blank lines": (gzip.compress(blank, 1), "blank lines"),
+        "pax header": (header(tarfile.XHDTYPE, 9 * 10**8) + bytes(2**20), "headers of at most"),
+        "long name": (header(tarfile.GNUTYPE_LONGNAME, 9 * 10**8), "headers of at most"),
+        "empty members": (header(tarfile.REGTYPE, 0) * 20_000, "files that are no data"),
+        "archives in archives": (nested(csv_bytes(), 5), "archives in one another"),
+    }
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", *[0] * 9, 1, *[0] * 6) + b"x"
+    size = len(entry) * 200_000
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, size, 30, 0)
+    bombs["names"] = b"PK\3\4" + bytes(26) + entry * 200_000 + end, "bytes of names"
+    for name, (content, words) in bombs.items():
+        (tmp_path / name).write_bytes(content)
+        start = time.process_time()
+        refused(tmp_path / name, cache, words)
+        assert time.process_time() - start < 2, name
+
+
+def nested(content, depth):
+    for _ in range(depth):
+        content = gzip.compress(content)
+    return content
+
+
+def test_mutated_files_are_read_or_refused_in_words(tmp_path):
+    random = np.random.RandomState(13)
+    sources = [content for _, content in copies() if isinstance(content, bytes)]
+    sources.append(zip_bytes(tree()))
+    for trial in range(200):
+        damaged = bytearray(sources[trial % len(sources)])
+        for _ in range(random.randint(1, 4)):
+            start, end = np.sort(random.randint(0, len(damaged), 2))
+            kind = random.randint(3)
+            if kind == 0:
+                damaged[start] ^= 1 << random.randint(8)
+            elif kind == 1:
+                del damaged[end:]
+            else:
+                damaged[start : start + 64] = damaged[end : end + 64]
+            damaged = damaged or bytearray(b"\0")
+        (tmp_path / "mutated").write_bytes(damaged)
+        start = time.process_time()
+        try:
+            reading.load(tmp_path / "mutated")
+        except ValueError as error:
+            assert "Received: " in str(error), trial
+        assert time.process_time() - start < 2, trial
 
 
 class Evil:
@@ -562,7 +786,7 @@ def test_pickles_are_never_loaded(name, tmp_path, cache, monkeypatch):
 
 
 def test_unknown_kind_of_file(tmp_path, cache):
-    (tmp_path / "fer2013.docx").write_bytes(b"text")
+    (tmp_path / "fer2013.docx").write_bytes(b"text\0")
     refused(tmp_path / "fer2013.docx", cache, "an unknown kind of file")
 
 
@@ -741,6 +965,12 @@ def test_real_dataset_is_the_published_one(real):
 def test_real_dataset_is_taken_for_the_published_one(fer2013_path, tmp_path):
     dataset = reading.load_published(str(fer2013_path), tmp_path)
     assert dataset.fingerprints == fer2013.published_fingerprints()
+
+
+@pytest.mark.dataset
+def test_index_is_that_of_the_real_dataset(real):
+    assert index.INDEX.read_bytes() == index.pack(real[0])
+    assert index.INDEX.stat().st_size <= 300_000
 
 
 @pytest.mark.dataset

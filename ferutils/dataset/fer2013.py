@@ -3,28 +3,11 @@
 Reads and writes nothing.
 """
 
-import contextlib
-import gzip
 import hashlib
-import io
-import lzma
-import os
-import stat
-import struct
-import tarfile
-import tempfile
-import warnings
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
-
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # index = label
 SPLITS = ("Training", "PublicTest", "PrivateTest")

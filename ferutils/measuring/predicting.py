@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy import special
 
-from ferutils.dataset import fer2013, reading
+from ferutils.dataset import fer2013, images
 from ferutils.measuring import recording
 from ferutils.records.runs import Record
 
@@ -43,7 +43,7 @@ def face(path: Path) -> np.ndarray:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 grey = _grey(ImageOps.exif_transpose(image))
-    except reading.UNREADABLE_IMAGE as problem:
+    except images.UNREADABLE_IMAGE as problem:
         kind = type(problem).__name__
         raise ValueError(
             f"Expected a PNG or JPEG image. Received: {path.name!r}, which cannot be read as one "
