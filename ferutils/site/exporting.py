@@ -33,7 +33,6 @@ TAKEN = (
     "requirements-gpu.txt",
     "requirements.txt",
 )
-# It leaves no variable, because a model's notebook takes each for a parameter.
 FIRST_CELL = Template("""\
 # Lets this notebook run anywhere: where the package ferutils is not installed, it comes with all
 # that it reads from $archive beside the notebook$or_else.
