@@ -1,12 +1,17 @@
-"""Writing a file whole or not at all, and onto the disk."""
+"""Writing a file whole or not at all, and onto the disk; reading small files of settings."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import yaml
+from pydantic import ValidationError
 
 CHUNK_BYTES = 2**24
+MOST_YAML_BYTES = 2**20
+DEEPEST_YAML = 20  # levels; ours have five
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -52,3 +57,42 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file, which can be neither huge, nor deep, nor grow by aliases.
+
+    Raises:
+        OSError: it cannot be read.
+        yaml.YAMLError: it is no such file; `described` says why.
+    """
+    with path.open("rb") as file:
+        content = file.read(MOST_YAML_BYTES + 1)
+    if len(content) > MOST_YAML_BYTES:
+        raise yaml.YAMLError(f"more than {MOST_YAML_BYTES:,} bytes")
+    return yaml.load(content, _Plain)
+
+
+class _Plain(yaml.SafeLoader):
+    level = 0
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias (*name); write its content out")
+        self.level += 1
+        if self.level > DEEPEST_YAML:
+            raise yaml.YAMLError(f"more than {DEEPEST_YAML} levels")
+        node = super().compose_node(parent, index)
+        self.level -= 1
+        return node
+
+
+def described(error: Exception) -> str:
+    """Why a file could not be read, on one line and without what stands in the file."""
+    if isinstance(error, ValidationError):
+        return "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'content'}: {one['msg']}" for one in error.errors()
+        )
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"{error.problem} in line {error.problem_mark.line + 1}"
+    return getattr(error, "strerror", None) or str(error).partition("\n")[0]
