@@ -1,6 +1,7 @@
 """Writing a file whole or not at all, and onto the disk; reading small files of settings."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,32 @@ MOST_YAML_BYTES = 2**20
 DEEPEST_YAML = 20  # levels; ours have five
 
 
+# Why a folder cannot be written to, which whoever owns the machine can change, and how.
+REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space there, or name another folder")
+REMEDIES |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "Name another folder")
+REMEDIES[errno.EFBIG] = "Raise the limit on the size of files (ulimit -f), or name another folder"
+OTHER_FOLDER = "with FERUTILS_CACHE or FERUTILS_RUNS, or TMPDIR for temporary files"
+
+
+@contextlib.contextmanager
+def writing_in(folder: Path) -> Iterator[None]:
+    """Say of a full disk, or one that cannot be written to, which it is and what helps.
+
+    Raises:
+        OSError: of the same number, whose text has the folder and the remedy.
+    """
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in REMEDIES or str(problem.strerror).startswith("Expected"):
+            raise
+        raise OSError(
+            problem.errno,
+            f"Expected room to write in {folder}. Received: {os.strerror(problem.errno)}. "
+            f"{REMEDIES[problem.errno]} {OTHER_FOLDER}.",
+        ) from None
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     with whole(path) as file:
@@ -25,12 +52,13 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     """A file to write into, which takes its name when all of it is on the disk, or is not there."""
     part = path.parent / f".{path.name}-{os.getpid()}.part"
     try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        sync(path.parent)
+        with writing_in(path.parent):
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+            sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -43,7 +71,7 @@ def reserve(path: Path, size: int) -> None:
     Raises:
         OSError: there is no room.
     """
-    with path.open("wb") as file:
+    with writing_in(path.parent), path.open("wb") as file:
         for start in range(0, size, CHUNK_BYTES):
             file.write(bytes(min(CHUNK_BYTES, size - start)))
         file.flush()

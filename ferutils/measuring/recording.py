@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ferutils import paths
+from ferutils import paths, storage
 from ferutils.dataset import faces, fer2013, reading
 from ferutils.measuring import backend, devices
 from ferutils.records import provenance, runs
@@ -165,7 +165,8 @@ def _train(
         )
         if _forced():
             _set_aside(name)
-        folder = runs.write(run, trained.history, trained.predictions, paths.new_runs())
+        with storage.writing_in(paths.new_runs()):
+            folder = runs.write(run, trained.history, trained.predictions, paths.new_runs())
     except BaseException:
         if checkpoint.epochs:
             print(f"Stopped. The same command goes on after epoch {checkpoint.epochs}.", flush=True)
