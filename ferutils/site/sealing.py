@@ -26,11 +26,11 @@ def _sum(file: str) -> str:
 
 
 def seal(folder: Path, listed: Path) -> None:
-    """Write the sum of every file in a folder."""
+    """Write the sum of every file in a folder, but for the report on paper, printed later."""
     sums = {
         file.relative_to(folder).as_posix(): _sum(str(file))
         for file in sorted(folder.rglob("*"))
-        if file.is_file()
+        if file.is_file() and file.suffix != ".pdf"
     }
     storage.write_whole(listed, json.dumps(sums, indent=0).encode())
 
