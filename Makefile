@@ -21,17 +21,34 @@
 #   make lock                    renew requirements.txt from pyproject.toml
 #   make clean                   remove what was generated, caches included; records stay
 
+ifeq ($(wildcard Snakefile),)
+$(error Expected make in the folder of its Makefile. Received: $(CURDIR). Run make -C FOLDER)
+endif
+
 PYTHON ?= python3
 UV = 0.13.9
 BIN = .venv/bin
 READY = .venv/.ready
 # On this machine a GPU is a resource, so that two runs never share one.
-HERE = --cores $(or $(CORES),all) --resources gpu=$(shell $(BIN)/python -m ferutils.measuring.devices) --quiet=rules
+HERE = --cores $(or $(CORES),all) --resources gpu=$(or $(shell $(BIN)/python -m ferutils.measuring.devices 2>/dev/null),0) --quiet=rules
 SNAKEMAKE = $(BIN)/python -m snakemake $(if $(PROFILE),--profile $(PROFILE),$(HERE)) --rerun-incomplete
 export FER2013 KEEP_GOING
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Where nothing can be written to HOME, as in a container with a user of its own, the cache is home.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.cache/home
+$(shell mkdir -p .cache/home)
+endif
+# A .venv knows its folder: where the project was moved or copied, it is set up anew.
+ifneq ($(wildcard $(READY)),)
+ifneq ($(shell grep -F " $$(pwd -P)/.venv" .venv/pyvenv.cfg >/dev/null 2>&1 && echo yes),yes)
+$(info This folder was moved or copied since its .venv was set up.)
+$(READY): moved
+ANEW = --clear
+endif
+endif
 
-.PHONY: book test test-slurm study kernel examine baselines backends crossvalidate inspect readme bench lint lock clean setup
+.PHONY: moved book test test-slurm study kernel examine baselines backends crossvalidate inspect readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
@@ -109,8 +126,11 @@ $(READY): requirements.txt pyproject.toml
 	  { echo "Expected Python 3.11, 3.12 or 3.13, which TensorFlow runs on." \
 	    "Received: $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up .venv (a few minutes at most) ..."
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	@$(PYTHON) -m venv $(ANEW) .venv
+	@# The user's settings of pip may lead elsewhere; --target goes before theirs.
+	@env -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 $(BIN)/python -m pip install \
+	  --quiet --disable-pip-version-check --upgrade --target .venv/uv uv==$(UV)
+	@ln -sf ../uv/bin/uv $(BIN)/uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@

@@ -14,8 +14,26 @@ from ferutils import paths
 from ferutils.dataset import faces, fer2013
 from ferutils.measuring import devices, sweep
 from ferutils.records import recipes, study
-from ferutils.site import exporting, pages, printing
+from ferutils.site import exporting, pages, printing, sealing
 
+
+def wait_for_turn():
+    """A file that is locked while a build, or the study, is made here: a second one waits."""
+    target = {"book", "study"} & set(sys.argv)
+    if not target or {"-n", "--dry-run"} & set(sys.argv):
+        return None
+    sweep_of = Path(config.get("sweep", "")).stem
+    Path(".snakemake").mkdir(exist_ok=True)
+    turn = Path(".snakemake", f"turn-{target.pop()}{sweep_of}").open("w")
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("The same is being made here already: waiting until that has ended.", file=sys.stderr)
+        fcntl.flock(turn, fcntl.LOCK_EX)
+    return turn
+
+
+TURN = wait_for_turn()  # before anything is looked at
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").rglob("*.py"))
 RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))
@@ -34,6 +52,17 @@ THEME = sorted(
     for path in (paths.BOOK / folder).rglob("*.*")
     if path.suffix in (".css", ".js", ".py", ".svg")
 )
+# What the book is made of besides its pages.
+BOUND = ["_config.yml", "book/_toc.yml", "book/references.bib", *THEME]
+BOUND += sorted(map(str, paths.BOOK.relative_to(paths.ROOT).glob("*.md")))
+BOUND += [str(file) for file in exporting.files()]
+
+
+def sources(page):
+    """What a page is made of."""
+    of_page = BACKENDS if page == "backends" else []
+    claims = ["book/paper.yml", "book/study.yml"]
+    return [f"notebooks/{page}.ipynb", *PACKAGE, *claims, *RECORDS, *MEASURED, *of_page]
 
 
 def wanted_runs():
@@ -62,6 +91,7 @@ JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
 # With KEEP_GOING=1 a failed page is shown with its error, in a report that calls itself incomplete.
 KEEP_GOING = "--keep-going" if os.environ.get("KEEP_GOING") == "1" else ""
 PDF = ["_build/html/report.pdf"] if printing.browser() else []  # where a browser can print it
+HTML, SEAL = "_build/html", "_build/html.sums"
 PAPERMILL = f"{PYTHON} -m papermill --no-progress-bar -k python3"
 
 
@@ -85,6 +115,24 @@ def alone_or_beside():
 
 
 ALIVE = alone_or_beside()
+
+
+def discard_damaged():
+    """Remove pages, and the report, that are no longer what was made: they are made again.
+
+    The report goes with any page, because Snakemake makes no page for a report that is there.
+    """
+    every, index = (Path("book/pages", f"{name}.ipynb") for name in NOTEBOOKS), Path(HTML, "index.html")
+    damaged = [page for page in every if not pages.is_whole(page)]
+    if damaged or not sealing.is_whole(Path(HTML), Path(SEAL)):
+        damaged.append(index)
+    for path in filter(Path.exists, damaged):
+        print(f"Made again, because something of it is missing or changed: {path}", file=sys.stderr)
+        path.unlink()
+
+
+if "study" not in sys.argv:
+    discard_damaged()
 
 
 def page_options(wildcards):
@@ -116,37 +164,35 @@ rule pdf:
 rule html:
     input:
         pages=expand("book/pages/{page}.ipynb", page=NOTEBOOKS),
-        prose=sorted(map(str, paths.BOOK.relative_to(paths.ROOT).glob("*.md"))),
-        settings=["_config.yml", "book/_toc.yml", "book/references.bib"],
-        theme=THEME,
-        taken_away=[str(file) for file in exporting.files()],
+        bound=BOUND,
     output:
         "_build/html/index.html",
+        seal=SEAL,
     log:
         "_build/book.log",
     params:
+        # By content: an input that comes with an old date counts too. Pages have dates of their own.
+        content=sealing.digest(BOUND),
         printed=bool(PDF),
         strict="" if KEEP_GOING else "-W",
     shell:
         # --all: Sphinx would miss changes of styles, scripts and extensions.
         # -W --keep-going -n: a broken reference or any other warning fails the build.
         "{JUPYTER_BOOK} build book --all --config _config.yml --path-output ."
-        " {params.strict} --keep-going -n > {log} 2>&1 || {{ cat {log}; exit 1; }}"
+        " {params.strict} --keep-going -n > {log} 2>&1 || {{ cat {log}; exit 1; }}; "
+        "{PYTHON} -m ferutils.site.sealing {HTML} {output.seal}"
 
 
 rule page:
     input:
-        notebook="notebooks/{page}.ipynb",
-        package=PACKAGE,
-        claims=["book/paper.yml", "book/study.yml"],
-        records=[*RECORDS, *MEASURED],
-        backends=lambda wildcards: BACKENDS if wildcards.page == "backends" else [],
+        lambda wildcards: sources(wildcards.page),
     output:
         "book/pages/{page}.ipynb",
     log:
         notebook="_build/executed/{page}.ipynb",
         output="_build/executed/{page}.log",
     params:
+        content=lambda wildcards: sealing.digest(sources(wildcards.page)),
         options=page_options,
         # Only the dataset page shows faces: real ones where the dataset is at hand.
         faces=lambda wildcards: wildcards.page == "dataset" and bool(os.environ.get("FER2013")),
@@ -155,7 +201,7 @@ rule page:
         and time.time(),
     shell:
         "rm -f {log.notebook}; "
-        + PAPERMILL + " {input.notebook} {log.notebook} {params.options} > {log.output} 2>&1"
+        + PAPERMILL + " notebooks/{wildcards.page}.ipynb {log.notebook} {params.options} > {log.output} 2>&1"
         " || {{ cat {log.output}; [ -n '{KEEP_GOING}' ] || exit 1; }}; "
         "{PYTHON} -m ferutils.site.pages {KEEP_GOING} {log.notebook} {output}"
 

@@ -537,9 +537,17 @@ def export(output: Path | None) -> None:
     if output in (None, Path("-")):
         click.echo(content, nl=False)
     else:
-        storage.write_whole(output, content.encode())
+        _write(output.resolve(), content.encode())
         click.echo(f"{len(found)} runs in {_plain(str(output))}", err=True)
     _stop_for(problems)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; what is no file, such as a device or a pipe, stays one."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+    else:
+        storage.write_whole(path, content)
 
 
 def _row(where: str, run: "Run") -> dict[str, Any]:

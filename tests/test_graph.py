@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from ferutils import paths
+from ferutils.site import pages, sealing
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +29,14 @@ def made(tmp_path_factory):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(paths.ROOT / name, target)
     for notebook in (folder / "notebooks").glob("*.ipynb"):
-        page = folder / "book" / "pages" / notebook.name
-        page.parent.mkdir(exist_ok=True)
-        page.write_text("{}")
+        executed = folder / "executed.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(), executed)
+        pages.publish(executed, folder / "book" / "pages" / notebook.name)
     index = folder / "_build" / "html" / "index.html"
     index.parent.mkdir(parents=True)
     index.write_text("")
-    snakemake(folder, "--touch", "book")
+    sealing.seal(index.parent, folder / "_build" / "html.sums")
+    snakemake(folder, "--touch", "--forcerun", "html", "page", "--", "book")
     assert planned(folder, "book") == {}
     return folder
 
@@ -71,6 +74,22 @@ def change(file, old="", new="\n"):
 def test_an_edit_of_prose_executes_no_notebook(checkout):
     change(checkout / "book" / "reproduce.md")
     assert planned(checkout, "book") == {"html": 1}
+
+
+def test_an_edit_under_an_old_date_counts(checkout):
+    """As rsync -a, cp -p and tar leave it."""
+    for name in ("book/reproduce.md", "notebooks/claims.ipynb"):
+        before = (checkout / name).stat().st_mtime
+        change(checkout / name)
+        os.utime(checkout / name, (before, before))
+    assert planned(checkout, "book") == {"page": 1, "html": 1}
+
+
+def test_what_is_missing_or_damaged_is_made_again(checkout):
+    (checkout / "_build" / "html" / "index.html").write_text("cut")
+    assert planned(checkout, "book") == {"html": 1}
+    (checkout / "book" / "pages" / "runs.ipynb").write_text("")
+    assert planned(checkout, "book") == {"page": 1, "html": 1}
 
 
 def test_a_change_of_a_notebook_executes_that_one(checkout):

@@ -1,6 +1,7 @@
 """Provenance: what changes the code fingerprint, and that nothing names a person or a machine."""
 
 import getpass
+import os
 import platform
 import re
 import shutil
@@ -181,6 +182,15 @@ def test_a_clean_commit(repository):
     head, clean = provenance.commit()
     assert re.fullmatch("[0-9a-f]{40}", head)
     assert clean is True
+
+
+def test_the_commit_of_a_clone_that_belongs_to_another_user(repository):
+    """As in a container, or in a folder that several users share."""
+    if os.getuid() != 0:
+        pytest.skip("only root can give a folder away")
+    for path in (repository, *repository.rglob("*")):
+        os.chown(path, 65534, 65534)
+    assert re.fullmatch("[0-9a-f]{40}", provenance.commit()[0] or "")
 
 
 @pytest.mark.parametrize("name", ["code.py", "new.py"])

@@ -1,10 +1,8 @@
 """Recipes: the paper's values, refusals, run ids, the command, and the notebooks' parameters."""
 
-import os
 import re
 import shlex
 
-import numpy as np
 import papermill
 import pytest
 from helpers import EXPLAINED
@@ -71,7 +69,8 @@ def through_papermill(recipe):
     parsed = papermill_command.make_context("papermill", words[1:]).params
     assert (paths.ROOT / parsed["notebook_path"]).is_file()
     injected = {name: _resolve_type(value) for name, value in parsed["parameters"]}
-    return recipes.from_notebook(notebook_namespace(recipe.printed_model) | injected)
+    namespace = notebook_namespace(recipe.printed_model) | injected
+    return recipes.from_notebook(namespace, recipe.printed_model)
 
 
 # Defaults
@@ -169,7 +168,7 @@ IMPOSSIBLE = [
     ("augmentation", "flips"),
     ("augmentation", True),
     ("flip", 1),
-    ("flip", "yes"),
+    ("flip", "perhaps"),
     ("rotation", 181),
     ("rotation", -1),
     ("shift", 1),
@@ -275,22 +274,45 @@ def shell_namespace(tmp_path, monkeypatch, *cells):
 
 
 def test_a_notebooks_own_variables_are_no_parameters(tmp_path, monkeypatch):
-    cells = ["import os\nimport numpy as np\nfrom pathlib import Path", "1 + 1"]
+    cells = ["import os\nfrom pathlib import Path\nnotes = 'my own'", "1 + 1"]
     parameters = "model = 'deep'\nepochs = 3\nflip = None\ndata = '/somewhere/fer2013.csv'"
-    namespace = shell_namespace(tmp_path, monkeypatch, *cells, parameters)
-    assert {"In", "Out", "os", "np", "Path", "_", "data"} <= set(namespace)
-    assert recipes.from_notebook(namespace) == recipes.make(model="deep", epochs=3)
+    later = "record, claims, seeds = 1, 2, [3]"  # and the first cells run again
+    namespace = shell_namespace(tmp_path, monkeypatch, *cells, parameters, later, parameters)
+    assert recipes.from_notebook(namespace, "deep") == recipes.make(model="deep", epochs=3)
 
 
-def test_a_misspelt_parameter_stops_the_notebook(tmp_path, monkeypatch):
-    namespace = shell_namespace(tmp_path, monkeypatch, "model = 'deep'", "learning_rat = 0.1")
+def test_what_papermill_injects_is_a_parameter_or_misspelt(tmp_path, monkeypatch):
+    """As papermill writes its cell, with its --inject-paths."""
+    paths = {"PAPERMILL_INPUT_PATH": "in.ipynb", "data": "x.csv"}
+    cells = [
+        papermill.translators.PythonTranslator.codify(paths | one)
+        for one in ({"learning_rat": 0.1}, {"learning_rate": 0.1})
+    ]
+    namespace = shell_namespace(tmp_path, monkeypatch, "model = 'deep'", cells[0])
     with pytest.raises(ValueError, match="Did you mean learning_rate"):
-        recipes.from_notebook(namespace)
+        recipes.from_notebook(namespace, "deep")
+    namespace = shell_namespace(tmp_path, monkeypatch, "model = 'deep'", *cells)  # put right
+    assert recipes.from_notebook(namespace, "deep") == recipes.make(model="deep", learning_rate=0.1)
 
 
-def test_modules_and_functions_are_no_parameters():
-    namespace = {"model": "deep", "os": os, "np": np, "len": len, "In": [""], "_i1": "x = 1"}
-    assert recipes.from_notebook(namespace) == recipes.make(model="deep")
+def test_a_model_of_another_notebook_is_refused():
+    text = notebook_namespace("shallow") | {"model": "shallow_text"}
+    assert recipes.from_notebook(text, "shallow").model == "shallow_text"
+    for model in ("deep", "improved_text"):
+        namespace = notebook_namespace("shallow") | {"model": model}
+        with pytest.raises(ValueError, match=rf"{EXPLAINED} notebooks/{model[:4]}"):
+            recipes.from_notebook(namespace, "shallow")
+
+
+def test_text_that_means_a_value_is_read_as_one():
+    """As PyYAML and papermill hand on 1e-3, true, yes and null."""
+    text = {"learning_rate": "1e-3", "epochs": "3", "xla": "true", "flip": "Yes", "zoom": "null"}
+    meant = {"learning_rate": 0.001, "epochs": 3, "xla": True, "flip": True, "zoom": None}
+    still = {"rotation": 0.0, "shift": 0.0, "zoom": 0.0}
+    assert varied(**text | still) == varied(**meant | still)
+    assert varied(zoom="null") == varied()
+    with pytest.raises(ValueError, match=r"True or False.*'maybe'"):
+        varied(xla="maybe")
 
 
 # Run ids
@@ -411,7 +433,7 @@ def test_a_notebook_lists_every_parameter_with_type_and_meaning(model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_notebooks_defaults_make_the_papers_recipe(model):
-    assert recipes.from_notebook(notebook_namespace(model)) == recipes.make(model=model)
+    assert recipes.from_notebook(notebook_namespace(model), model) == recipes.make(model=model)
 
 
 @pytest.mark.parametrize("model", ["shallow_text", "improved_text", "deep_text"])

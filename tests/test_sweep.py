@@ -90,7 +90,9 @@ def test_a_recipe_that_is_described_twice_is_one_run(tmp_path):
         "{model: shallow, grid: {epoch: [1]}, seeds: [0]}",
         "{model: shallow, grid: {epochs: [1, 0]}, seeds: [0]}",
         "{model: shallow, list: [{epochs: 1}, {learning_rate: fast}], seeds: [0]}",
-        "{model: shallow, grid: {learning_rate: 1e-3}, seeds: [0]}",
+        "{model: shallow, grid: {epochs: &a [1], batch_size: *a}, seeds: [0]}",
+        "{model: shallow, grid: {epochs: " + "[" * 50 + "]" * 50 + "}, seeds: [0]}",
+        "# " + "x" * 2**20,
         "{model: shallow, list: [{1: 2}], seeds: [0]}",
         "{model: shallow, grid: {epochs: 1}, seeds: [0], extra: 1}",
     ],
@@ -98,6 +100,22 @@ def test_a_recipe_that_is_described_twice_is_one_run(tmp_path):
 def test_a_bad_file_is_refused(tmp_path, content):
     with pytest.raises(ValueError, match=EXPLAINED):
         sweep.load(written(tmp_path, content))
+
+
+def test_a_path_that_is_no_sweep_is_refused_without_what_it_holds(tmp_path):
+    secret = written(tmp_path, "password of mine")
+    for path in (secret, tmp_path, tmp_path / "absent.yml"):
+        with pytest.raises(ValueError, match=EXPLAINED) as refusal:
+            sweep.load(path)
+        assert "password" not in str(refusal.value) and str(path) in str(refusal.value), path
+
+
+def test_a_number_with_an_exponent_alone_is_a_number(tmp_path):
+    """YAML 1.1 reads 1e-3 as text."""
+    (recipe,) = sweep.load(
+        written(tmp_path, "{model: shallow, grid: {learning_rate: 1e-2}, seeds: [0]}")
+    )
+    assert recipe.learning_rate == 0.01
 
 
 # ---- what is recorded, and what the rest takes --------------------------------------------------

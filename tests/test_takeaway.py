@@ -300,6 +300,20 @@ def test_what_is_generated_stays_out_of_the_reproduction(tmp_path, monkeypatch):
     assert exporting.files() == [Path(".binder/postBuild")]
 
 
+@pytest.mark.parametrize("git", [True, False])
+def test_what_lies_beside_our_files_is_not_given_away(tmp_path, monkeypatch, git):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    record = "book/runs/shallow-0123456789ab/run.json"  # new, and not committed yet
+    for name in ("book/study.yml", record, "book/runs/notes.txt", "book/runs/private/run.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    if git:
+        for step in (["init", "-q"], ["add", "book/study.yml"]):
+            subprocess.run(["git", "-C", str(tmp_path), *step], check=True)
+        (tmp_path / "book" / "private.yml").touch()
+    assert exporting.files() == [Path(record), Path("book/study.yml")]
+
+
 @pytest.mark.slow
 def test_the_report_ships_the_reproduction_as_it_is(report):
     shipped = (report / "_downloads" / exporting.ARCHIVE).read_bytes()

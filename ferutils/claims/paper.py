@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic import model_validator as check_whole
 from scipy import stats
 
-from ferutils import paths
+from ferutils import paths, storage
 
 PAPER_FILE = paths.BOOK / "paper.yml"
 CONFIDENCE = 0.95
@@ -290,10 +290,11 @@ def load(path: str | Path | None = None) -> Paper:
             "Restore it from the repository."
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = storage.read_yaml(path)
     except yaml.YAMLError as error:
         raise ValueError(
-            f"Expected YAML in {path.name}. Received: {error}. Correct the file there."
+            f"Expected YAML in {path.name}. Received: {storage.described(error)}. "
+            "Correct the file there."
         ) from error
     try:
         return Paper.model_validate(content)

@@ -4,6 +4,8 @@ Reads and writes one .npz file per run, whole or not at all; each array has a CR
 as it is read, and nothing in the file can be code.
 """
 
+import errno
+import os
 import time
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -126,7 +128,8 @@ class Checkpoint:
     def save(self, model: keras.Sequential, progress: Progress) -> None:
         """Keep a training as it is after an epoch.
 
-        Where that cannot be written, the training goes on, and the checkpoint before it stays.
+        Where that cannot be written, the training goes on, and the checkpoint before it stays;
+        but not where files may not be so large, because the weights would be lost at its end.
         """
         state = State(
             identity=self._identity,
@@ -141,7 +144,9 @@ class Checkpoint:
             _write(self._path, state, _arrays(model, progress))
             self.epochs = len(progress.rows)
         except OSError as problem:
-            reason = problem.strerror or type(problem).__name__
+            if problem.errno == errno.EFBIG:
+                raise
+            reason = os.strerror(problem.errno) if problem.errno else type(problem).__name__
             print(f"No checkpoint after epoch {len(progress.rows)}: {reason}.", flush=True)
 
     def remove(self) -> None:

@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from ferutils.dataset import fer2013
 from ferutils.dataset.fer2013 import EMOTIONS, Dataset, Split
-from ferutils.measuring import devices, examining, recording
+from ferutils.measuring import backend, devices, examining, recording
 from ferutils.records.crossvalidation import (
     CURVES,
     FOLDER,
@@ -123,6 +123,7 @@ def train(recipe: Recipe, inside: Split, outside: Split) -> dict[str, list]:
     Returns:
         The fields of `Training` that are measured, but the time.
     """
+    backend.load()
     import keras
 
     from ferutils.measuring import models, training
@@ -154,6 +155,7 @@ def origin(model: str, dataset: Dataset) -> Origin:
         ValueError: a GPU is asked for and there is none.
     """
     devices.claim()
+    backend.load()
     from ferutils.measuring import training
 
     devices.check(training.device())

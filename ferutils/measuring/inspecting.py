@@ -7,6 +7,7 @@ import numpy as np
 
 from ferutils.dataset import faces, fer2013
 from ferutils.dataset.fer2013 import EMOTIONS, Split
+from ferutils.measuring import backend
 from ferutils.records import provenance, recipes
 from ferutils.records.recipes import Recipe
 from ferutils.records.runs import Environment
@@ -29,6 +30,7 @@ def inspect(models: Iterable[str] = tuple(recipes.PAPER), steps: int = MOST_STEP
         models: names in `models.MODELS`.
         steps: the most training steps for learning by heart, 1 or more.
     """
+    backend.load()
     import keras
 
     from ferutils.measuring import models as networks

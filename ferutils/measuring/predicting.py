@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from scipy import special
 
 from ferutils.dataset import fer2013, images
-from ferutils.measuring import recording
+from ferutils.measuring import backend, recording
 from ferutils.records.runs import Record
 
 MAX_FILE_BYTES = 64 * 1024**2  # of one image file; a telephone's photographs have up to 20 MB
@@ -124,6 +124,7 @@ def _trained(record: Record):
     format: neither a pickled object nor code can come in with it.
     """
     path = _weights(record)
+    backend.load()
     from ferutils.measuring import models
 
     model = models.build(record.recipe)

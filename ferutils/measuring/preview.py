@@ -3,10 +3,9 @@
 Reads arrays; writes nothing. Apart from `models`, whose code shapes the numbers of every run.
 """
 
-import keras
 import numpy as np
 
-from ferutils.measuring import models
+from ferutils.measuring import backend
 from ferutils.records.recipes import Recipe
 
 
@@ -20,6 +19,11 @@ def augmented(images: np.ndarray, recipe: Recipe) -> np.ndarray:
     Returns:
         float32 (n, 48, 48), 0..255.
     """
+    backend.load()
+    import keras
+
+    from ferutils.measuring import models
+
     keras.utils.set_random_seed(recipe.seed)
     changed = images[..., None].astype("float32") / 255
     for layer in models.augmentation(recipe):

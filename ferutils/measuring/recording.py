@@ -6,16 +6,15 @@ that dies goes on from. Imports Keras only to train.
 
 import contextlib
 import fcntl
-import importlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ferutils import paths
+from ferutils import paths, storage
 from ferutils.dataset import faces, fer2013, reading
-from ferutils.measuring import devices
+from ferutils.measuring import backend, devices
 from ferutils.records import provenance, runs
 from ferutils.records.recipes import Recipe, run_id
 
@@ -139,7 +138,7 @@ def _train(
 ) -> runs.Record:
     """Train or go on training, write weights and record, and read the record back."""
     devices.claim()
-    _check_backend()
+    backend.load()
     from ferutils.measuring import checkpoints, training
 
     devices.check(training.device())
@@ -166,29 +165,14 @@ def _train(
         )
         if _forced():
             _set_aside(name)
-        folder = runs.write(run, trained.history, trained.predictions, paths.new_runs())
+        with storage.writing_in(paths.new_runs()):
+            folder = runs.write(run, trained.history, trained.predictions, paths.new_runs())
     except BaseException:
         if checkpoint.epochs:
             print(f"Stopped. The same command goes on after epoch {checkpoint.epochs}.", flush=True)
         raise
     checkpoint.remove()
     return runs.read(folder)
-
-
-def _check_backend() -> None:
-    """Tell how to install the backend of Keras that is asked for where it is missing.
-
-    Raises:
-        ValueError: it is not installed.
-    """
-    try:
-        importlib.import_module("keras")
-    except ModuleNotFoundError as missing:
-        backend = os.environ.get("KERAS_BACKEND") or "that its own keras.json names"
-        raise ValueError(
-            f"Expected the Keras backend {backend}. Received: no module {missing.name}. Install it "
-            f"with python -m pip install {missing.name}, or choose another one in KERAS_BACKEND."
-        ) from None
 
 
 def current_environment() -> runs.Environment:

@@ -77,12 +77,12 @@ def load(path: Path) -> list[Recipe]:
         ValueError: the file is no sweep, or describes an impossible recipe.
     """
     try:
-        file = SweepFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        file = SweepFile.model_validate(storage.read_yaml(path))
         entries = [Entry(part=path.stem, seeds=file.seeds, **one) for one in file.parameters()]
-    except (ValidationError, yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+    except (OSError, ValidationError, yaml.YAMLError, TypeError) as error:
         raise ValueError(
-            f"Expected model or notebook, grid or list, and seeds in {path.name}. "
-            f"Received: {error}. Correct the file."
+            f"Expected a YAML file with model or notebook, grid or list, and seeds in {path.name}. "
+            f"Received: {storage.described(error)}. Correct the file, or the path: {path}."
         ) from None
     return list(dict.fromkeys(recipe for entry in entries for recipe in entry.recipes))
 

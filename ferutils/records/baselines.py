@@ -139,9 +139,9 @@ def human(path: Path = FOLDER / "human.yml") -> Human:
         ValueError: the file is damaged.
     """
     try:
-        return Human.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Human.model_validate(storage.read_yaml(path))
     except (OSError, ValidationError, yaml.YAMLError) as error:
         raise ValueError(
-            f"Expected accuracy, margin and source in {path.name}. Received: {error}. "
-            "Restore it from git."
+            f"Expected accuracy, margin and source in {path.name}. "
+            f"Received: {storage.described(error)}. Restore it from git."
         ) from None

@@ -184,11 +184,11 @@ def load(model: str, path: Path | None = None) -> Settings:
     """
     path = path or SETTINGS_FILE
     try:
-        return SettingsFile.model_validate(yaml.safe_load(path.read_text("utf-8"))).of(model)
+        return SettingsFile.model_validate(storage.read_yaml(path)).of(model)
     except (OSError, ValidationError, yaml.YAMLError) as error:
         raise ValueError(
             f"Expected learning_rates, hidden_neurons and models in {path.name}. "
-            f"Received: {error}. Correct the file there."
+            f"Received: {storage.described(error)}. Correct the file there."
         ) from None
 
 

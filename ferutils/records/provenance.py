@@ -97,6 +97,14 @@ def commit() -> tuple[str | None, bool | None]:
         return None, None
 
 
+def tracked() -> set[str] | None:
+    """The files that git knows, relative to the repository; None without git."""
+    try:
+        return set(_git("ls-files", "-z").split("\0"))
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
 def repository() -> str | None:
     """The public repository as owner/name on GitHub; None where it is not known.
 
@@ -116,7 +124,9 @@ def repository() -> str | None:
 
 def _git(*arguments: str) -> str:
     """What git says of this repository, and not of another one that its folder may lie in."""
-    command = ["git", "-C", str(paths.ROOT), *arguments]
+    # The folder may belong to another user, as in a container, where git would refuse.
+    trusted = f"safe.directory={paths.ROOT}"
+    command = ["git", "-C", str(paths.ROOT), "-c", trusted, *arguments]
     alone = os.environ | {"GIT_CEILING_DIRECTORIES": str(paths.ROOT.parent)}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=alone)
     return done.stdout.strip()

@@ -3,10 +3,11 @@
 Reads the parameters of a notebook; writes nothing. Needs no Keras.
 """
 
+import ast
+import contextlib
 import difflib
 import hashlib
 import json
-import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -42,6 +43,11 @@ NO_AUGMENTATION = {"flip": False, "rotation": 0.0, "shift": 0.0, "zoom": 0.0}
 
 # Notebook parameters that say where things are, not what is trained.
 PLACES = ("data",)
+INJECTED_PATHS = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")  # by its option --inject-paths
+
+# What papermill and YAML hand on as text though a person meant a value.
+MEANT = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+MEANT |= {"null": None, "none": None, "~": None}
 
 
 class Recipe(BaseModel):
@@ -113,6 +119,7 @@ class Recipe(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, given: dict[str, Any]) -> dict[str, Any]:
+        given = {name: _meant(name, value) for name, value in given.items()}
         model = given.get("model")
         if not isinstance(model, str) or model not in DROPOUT:
             return given  # the field's own check names the models there are
@@ -170,6 +177,19 @@ class Recipe(BaseModel):
         return f"{start} --log-output {notebook} out.ipynb {self.options()}".rstrip()
 
 
+def _meant(name: str, value: Any) -> Any:
+    """A parameter's value; where it was meant as a number, True, False or None, not its text."""
+    words = name not in Recipe.model_fields or isinstance(Recipe.model_fields[name].default, str)
+    if words or name == "model" or not isinstance(value, str):
+        return value
+    if value.lower() in MEANT:
+        return MEANT[value.lower()]
+    for number in (int, float):
+        with contextlib.suppress(ValueError):
+            return number(value)
+    return value
+
+
 def run_id(recipe: Recipe, fingerprints: Mapping[str, str]) -> str:
     """The name of the run of a recipe on a dataset: the model, then a hash of both.
 
@@ -201,29 +221,41 @@ def make(**parameters: Any) -> Recipe:
         raise ValueError("\n".join(_explain(item) for item in error.errors())) from None
 
 
-def from_notebook(namespace: Mapping[str, Any]) -> Recipe:
+def from_notebook(namespace: Mapping[str, Any], notebook: str) -> Recipe:
     """The recipe that a notebook's variables describe.
 
-    Every variable counts, because papermill injects a misspelt parameter as one more variable:
-    call it in the first cell after the parameters.
+    Variables that are no parameters are the notebook's or the reader's own, unless papermill
+    injected them: there they are misspelt.
 
     Args:
         namespace: the notebook's `globals()`.
+        notebook: the printed model that the notebook shows: shallow, improved or deep.
 
     Raises:
-        ValueError: as `make`.
+        ValueError: as `make`; or the model belongs to another notebook.
     """
-    parameters = {
-        name: value
-        for name, value in namespace.items()
-        if not name.startswith("_") and name not in PLACES and not _is_of_the_shell(name, value)
-    }
-    return make(**parameters)
+    names = [*Recipe.model_fields, *(_injected(namespace.get("In")) - {*PLACES, *INJECTED_PATHS})]
+    recipe = make(**{name: namespace[name] for name in names if name in namespace})
+    if recipe.printed_model != notebook:
+        raise ValueError(
+            f"Expected for model: {notebook} or {notebook}_text, which notebooks/{notebook}.ipynb "
+            f"shows. Received: {recipe.model!r}. Run notebooks/{recipe.printed_model}.ipynb."
+        )
+    return recipe
 
 
-def _is_of_the_shell(name: str, value: Any) -> bool:
-    """Whether a notebook's variable is IPython's or an import, hence no parameter."""
-    return name in ("In", "Out") or isinstance(value, types.ModuleType) or callable(value)
+def _injected(cells: Any) -> set[str]:
+    """The names that papermill's cell gives values to, as it was last run.
+
+    Args:
+        cells: the sources that IPython has run, its `In`; anything else has no such cell.
+    """
+    sources = cells if isinstance(cells, list) else []
+    marked = [one for one in sources if isinstance(one, str) and one.startswith("# Parameters\n")]
+    if not marked:
+        return set()
+    found = (target for one in ast.parse(marked[-1]).body for target in getattr(one, "targets", ()))
+    return {target.id for target in found if isinstance(target, ast.Name)}
 
 
 def _explain(error: Any) -> str:
@@ -237,6 +269,7 @@ def _explain(error: Any) -> str:
     if not name:
         return f"Expected {error['ctx']['error']}. Received: {error['input']}. Change one of them."
     expected = error["msg"].replace("Input should be", "").strip()
+    expected = expected.replace("a valid boolean", "True or False")
     meaning = Recipe.model_fields[name].description
     return (
         f"Expected for {name}: {expected} ({meaning}). "

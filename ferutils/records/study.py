@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ferutils import paths
+from ferutils import paths, storage
 from ferutils.dataset import fer2013
 from ferutils.records import recipes, runs
 from ferutils.records.recipes import PAPER, Recipe, run_id
@@ -123,11 +123,11 @@ def load(path: Path = STUDY_FILE) -> StudyFile:
         ValueError: an entry is not one, or describes no possible recipe.
     """
     try:
-        content = StudyFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = StudyFile.model_validate(storage.read_yaml(path))
     except (ValidationError, yaml.YAMLError) as error:
         raise ValueError(
-            f"Expected runs with part, model and seeds in {path.name}. Received: {error}. "
-            "Correct the file there."
+            f"Expected runs with part, model and seeds in {path.name}. "
+            f"Received: {storage.described(error)}. Correct the file there."
         ) from None
     for entry in content.runs:
         _ = entry.recipes  # an impossible recipe stops here, not hours later

@@ -29,7 +29,8 @@ def notice(*records: Record) -> Markdown | None:
     """
     of: dict[str, list[str]] = {}
     for record in records:
-        for sentence in _special(record):
+        own = _not_as_printed(record) if len(records) == 1 else []
+        for sentence in own + _special(record):
             of.setdefault(sentence, []).append(run_tables.name(record.recipe))
     some = {sentence for sentence, names in of.items() if len(names) < len(records)}
     return _warning(
@@ -38,6 +39,17 @@ def notice(*records: Record) -> Markdown | None:
             for sentence, names in of.items()
         ]
     )
+
+
+def _not_as_printed(record: Record) -> list[str]:
+    """What the title of a network's page does not say of the run that it shows."""
+    model, printed = record.recipe.model, record.recipe.printed_model
+    if model == printed:
+        return []
+    return [
+        f"This is **{model}**, the {printed} model as the paper's text has it; titles and captions "
+        "below are those of the network that its figures print."
+    ]
 
 
 def _special(record: Record) -> list[str]:

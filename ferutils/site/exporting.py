@@ -33,7 +33,15 @@ TAKEN = (
     "requirements-gpu.txt",
     "requirements.txt",
 )
-# It leaves no variable, because a model's notebook takes each for a parameter.
+# Of these, what git knows; records that are not committed yet; and where there is no git, what has
+# the name of a file of ours. Nothing else is given away, whatever lies beside it.
+RECORD = rf"book/(runs|backends/\w+)/{paths.RUN_ID}/(run\.json|history\.csv|predictions\.npz)"
+OURS = (
+    r"[^/]+|\.(binder|ci)/(run|postBuild|\w+\.txt)"
+    r"|(ferutils|notebooks|profiles)/[\w/-]+\.(py|ipynb|yaml)"
+    r"|book/(_static|_extensions)/[\w./-]+\.(py|css|js|svg|txt|md)"
+    r"|book/([\w-]+\.(md|bib|yml|json)|(baselines|crossvalidation)/[\w-]+\.(json|npz|yml))"
+)
 FIRST_CELL = Template("""\
 # Lets this notebook run anywhere: where the package ferutils is not installed, it comes with all
 # that it reads from $archive beside the notebook$or_else.
@@ -68,6 +76,7 @@ def notebook(page: Path) -> nbformat.NotebookNode:
         page: an executed notebook, as papermill leaves it.
     """
     taken = nbformat.read(page, as_version=4)
+    taken.metadata.pop("sha256", None)
     used = _tagged(taken, "injected-parameters")
     if used is not None:
         taken.cells.remove(used)
@@ -109,13 +118,10 @@ def files() -> list[Path]:
     every = [
         file for name in TAKEN for file in (paths.ROOT / name, *(paths.ROOT / name).rglob("*"))
     ]
-    relative = [file.relative_to(paths.ROOT) for file in every if file.is_file()]
-    return sorted(file for file in relative if not _generated(file))
-
-
-def _generated(file: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.parts[1:])
-    return hidden or "__pycache__" in file.parts or file.parts[:2] == ("book", "pages")
+    names = {file.relative_to(paths.ROOT).as_posix() for file in every if file.is_file()}
+    tracked = provenance.tracked()
+    known = {one for one in names if re.fullmatch(OURS, one)} if tracked is None else tracked
+    return sorted(Path(one) for one in names if one in known or re.fullmatch(RECORD, one))
 
 
 def reproduction() -> bytes:

@@ -4,6 +4,7 @@ Reads papermill's output; writes the page whole or not at all.
 Used as `python -m ferutils.site.pages [--keep-going] EXECUTED PAGE`.
 """
 
+import hashlib
 import json
 import re
 import sys
@@ -45,8 +46,25 @@ def publish(executed: Path, page: Path, keep_going: bool = False) -> None:
     if trouble:
         notebook.metadata["failed"] = trouble
         notebook.cells.insert(1, _warning(trouble))
+    notebook.metadata["sha256"] = _sum(json.loads(nbformat.writes(notebook)))
     page.parent.mkdir(parents=True, exist_ok=True)
     storage.write_whole(page, nbformat.writes(notebook).encode())
+
+
+def _sum(content: dict) -> str:
+    """SHA-256 (hex) of a page but for the sum that it holds itself."""
+    rest = {name: value for name, value in content["metadata"].items() if name != "sha256"}
+    text = json.dumps(content | {"metadata": rest}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_whole(page: Path) -> bool:
+    """Whether a page is what `publish` wrote."""
+    try:
+        content = json.loads(page.read_text(encoding="utf-8"))
+        return content["metadata"]["sha256"] == _sum(content)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def failure(page: Path) -> str:

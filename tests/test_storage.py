@@ -1,0 +1,24 @@
+"""Files are written whole or not at all, and where they cannot be, it is said what helps."""
+
+import errno
+import os
+import re
+
+import pytest
+from helpers import EXPLAINED
+
+from ferutils import storage
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EFBIG])
+def test_a_folder_that_cannot_be_written_to_is_named_with_a_remedy(tmp_path, monkeypatch, number):
+    def fail(handle):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=os.strerror(number)) as refusal:
+        storage.write_whole(tmp_path / "page", b"content")
+    assert refusal.value.errno == number
+    assert re.search(EXPLAINED, refusal.value.strerror)
+    assert str(tmp_path) in refusal.value.strerror and ".part" not in refusal.value.strerror
+    assert list(tmp_path.iterdir()) == []
