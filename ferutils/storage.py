@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import yaml
-from pydantic import ValidationError
 
 CHUNK_BYTES = 2**24
 MOST_YAML_BYTES = 2**20
@@ -117,7 +116,7 @@ class _Plain(yaml.SafeLoader):
 
 def described(error: Exception) -> str:
     """Why a file could not be read, on one line and without what stands in the file."""
-    if isinstance(error, ValidationError):
+    if hasattr(error, "errors"):  # of pydantic, which the command line does not wait for
         return "; ".join(
             f"{'.'.join(map(str, one['loc'])) or 'content'}: {one['msg']}" for one in error.errors()
         )
