@@ -63,6 +63,8 @@ def _special(record: Record) -> list[str]:
             f"**Reduced run**: {images:,} training images and {run.recipe.epochs} epochs, smaller "
             "than the paper's. Its figures are not a test of the paper's."
         )
+    if run.recipe.precision != "float32":
+        words.append("Trained in **mixed precision** (bfloat16), of which the paper says nothing.")
     words += run.dataset.differences
     if not provenance.is_current(run):
         words.append("Made by an **older version of the code** that trains.")
