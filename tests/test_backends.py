@@ -197,7 +197,7 @@ def test_each_backend_has_records_checkpoints_and_weights_of_its_own(tmp_path):
         wanted = "$KERAS_BACKEND $FERUTILS_RUNS $FERUTILS_CACHE"
         script.write_text(f'#!/bin/sh\necho {name} {wanted} "$*" >> {said}\n')
         script.chmod(0o755)
-    for name in ("requirements.txt", "pyproject.toml", "ready"):
+    for name in ("Snakefile", "requirements.txt", "pyproject.toml", "ready"):
         (tmp_path / name).touch()
     command = ["make", "-f", paths.ROOT / "Makefile", "backends", "BIN=bin", "READY=ready"]
     outer = ("MAKEFLAGS", "MFLAGS", "KERAS_BACKEND", "FERUTILS_RUNS", "FERUTILS_CACHE")
