@@ -40,7 +40,7 @@ export HOME := $(CURDIR)/.cache/home
 $(shell mkdir -p .cache/home)
 endif
 # A .venv knows its folder: where the project was moved or copied, it is set up anew.
-ifneq ($(wildcard $(READY)),)
+ifneq ($(wildcard .venv/pyvenv.cfg),)
 ifneq ($(shell grep -F " $$(pwd -P)/.venv" .venv/pyvenv.cfg >/dev/null 2>&1 && echo yes),yes)
 $(info This folder was moved or copied since its .venv was set up.)
 $(READY): moved
