@@ -129,7 +129,7 @@ def test_every_icon_is_drawn(address, visit, name, width, scheme):
     page.evaluate("document.fonts.ready")
     screen = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     icons = page.evaluate(ICONS)
-    assert len(icons) >= 4
+    assert len(icons) >= 3
     for classes, (left, top, right, bottom) in icons:
         assert right - left > 8, classes
         assert bottom - top > 8, classes
