@@ -167,18 +167,18 @@ def files(folder):
 
 
 def test_a_sweep_on_slurm_leaves_every_record_though_a_job_is_cancelled(cluster, checkout):
-    log, runs = checkout / "sweep.log", checkout / ".cache" / "runs"
+    log, folder = checkout / "sweep.log", checkout / ".cache" / "runs"
     wanted = sweep.load(checkout / "sweep.yml")
 
     process = start(checkout)
     cancelled = cancel_one(log)
     assert process.wait(PATIENCE_SECONDS) == 0, log.read_text()
-    made = runs.read_all(runs)  # each is whole, and is what its name says
+    made = runs.read_all(folder)  # each is whole, and is what its name says
     assert {record.recipe for record in made} == set(wanted) and len(made) == len(wanted) == 8
-    assert {path.name for path in runs.iterdir()} == {record.run.id for record in made}
+    assert {path.name for path in folder.iterdir()} == {record.run.id for record in made}
     assert sorted(submitted(log)) == sorted([cancelled, *(record.run.id for record in made)])
 
-    before = files(runs)
+    before = files(folder)
     assert start(checkout).wait(PATIENCE_SECONDS) == 0
     assert "8 recorded, 0 to train" in log.read_text() and submitted(log) == []
-    assert files(runs) == before
+    assert files(folder) == before

@@ -251,7 +251,7 @@ def test_a_failed_run_stops_no_other_and_a_finished_one_is_not_made_again(tmp_pa
     small = {"dataset": "drawn", "hidden_neurons": 16, "train_images": 70, "evaluation_images": 70}
     file = written(checkout, {"model": "shallow", "grid": small | {"epochs": 1}, "seeds": [0, 1]})
     failing, finished = sweep.load(file)
-    notebook, runs = checkout / "notebooks" / "shallow.ipynb", checkout / ".cache" / "runs"
+    notebook, folder = checkout / "notebooks" / "shallow.ipynb", checkout / ".cache" / "runs"
     text = notebook.read_text()
     assert FAILS[0] in text
 
@@ -259,13 +259,13 @@ def test_a_failed_run_stops_no_other_and_a_finished_one_is_not_made_again(tmp_pa
     code, printed = sweep_in(checkout)
     assert code != 0 and "2 runs: 0 recorded, 2 to train." in printed
     assert "ZeroDivisionError" in printed
-    assert [record.recipe for record in runs.read_all(runs)] == [finished]
-    before = {path: path.stat().st_mtime_ns for path in runs.rglob("*.*")}
+    assert [record.recipe for record in runs.read_all(folder)] == [finished]
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*")}
 
     notebook.write_text(text)
     code, printed = sweep_in(checkout)
     assert code == 0 and "2 runs: 1 recorded, 1 to train." in printed, printed
-    assert {record.recipe for record in runs.read_all(runs)} == {failing, finished}
+    assert {record.recipe for record in runs.read_all(folder)} == {failing, finished}
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert list((checkout / "book").glob("runs/*")) == []
     assert list(tmp_path.rglob("hacked")) == []  # the name of a folder is no command
