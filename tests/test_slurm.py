@@ -20,6 +20,7 @@ from helpers import copy_repository
 
 from ferutils import paths
 from ferutils.measuring import sweep
+from ferutils.records import runs
 
 pytestmark = pytest.mark.slurm
 
