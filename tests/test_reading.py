@@ -104,6 +104,7 @@ def test_one_click_leads_from_a_claim_on_the_first_page_to_a_run_behind_it(repor
 )
 def test_the_map_leads_from_a_place_in_the_paper_to_its_place_here(report, page, place, name):
     page.goto(f"file://{report}/pages/introduction.html", wait_until="load")
-    page.locator("#introduction-places tr", has_text=place).locator("a").click()
+    named = page.get_by_role("cell", name=place, exact=True)
+    page.locator("#introduction-places tr", has=named).locator("a").click()
     page.wait_for_url(lambda url: url.endswith(f"#{name}"))
     assert page.locator(f"[id='{name}']").first.is_visible()
