@@ -70,7 +70,7 @@ def wanted_runs():
     if "sweep" in config:  # written by `ferutils sweep`
         planned = json.loads(Path(config["sweep"]).read_text())
         return planned["folder"], planned["jobs"], sweep.recorded()
-    wanted = [recipe for entry in study.load().runs for recipe in entry.recipes]
+    wanted = study.trainings(study.load().runs)
     fingerprints = {"fer2013": fer2013.published_fingerprints()}
     if any(recipe.dataset == "drawn" for recipe in wanted):
         fingerprints["drawn"] = faces.draw().fingerprints

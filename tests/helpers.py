@@ -13,6 +13,7 @@ from ferutils.records import recipes, runs
 # Every message of the package about bad input: expected, received, remedy.
 EXPLAINED = r"(?s)^Expected .+\. Received: .+\. \S+"
 
+COLUMNS = runs.HISTORY_COLUMNS + runs.HELD_OUT_COLUMNS  # of the history of a new run
 FEW = {"Training": [10] * 7, "PublicTest": [3] * 7, "PrivateTest": [4] * 7}
 
 
@@ -92,8 +93,7 @@ def fabricated(recipe: recipes.Recipe, dataset: runs.DatasetNote, seed: int = 0)
         started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     )
     history = pd.DataFrame(
-        random.uniform(0, 1, (recipe.epochs, len(runs.HISTORY_COLUMNS))),
-        columns=list(runs.HISTORY_COLUMNS),
+        random.uniform(0, 1, (recipe.epochs, len(COLUMNS))), columns=list(COLUMNS)
     )
     history["epoch"] = range(1, recipe.epochs + 1)
     return run, history, predictions

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import keras
 import numpy as np
 import pytest
-from helpers import small_dataset, small_recipe
+from helpers import COLUMNS, small_dataset, small_recipe
 
 from ferutils.measuring import checkpoints, models, training
 from ferutils.records import runs
@@ -70,10 +70,13 @@ def whole(drawn):
 def check_equal(one, other):
     """The same numbers to the last bit."""
     assert one.history.drop(columns=SECONDS).equals(other.history.drop(columns=SECONDS))
-    assert (one.kept_epoch, one.scores) == (other.kept_epoch, other.scores)
-    for split in runs.HELD_OUT:
-        mine, theirs = (made.predictions[split].log_probabilities for made in (one, other))
-        assert mine.tobytes() == theirs.tobytes()
+    assert one.kept_epoch == other.kept_epoch
+    assert one.snapshots.keys() == other.snapshots.keys()
+    for mine, theirs in zip(one.snapshots.values(), other.snapshots.values()):
+        assert mine.scores == theirs.scores
+        for split in runs.HELD_OUT:
+            first, second = (made.predictions[split].log_probabilities for made in (mine, theirs))
+            assert first.tobytes() == second.tobytes()
     for mine, theirs in zip(variables(one.model), variables(other.model)):
         assert mine.tobytes() == theirs.tobytes()
 
@@ -110,13 +113,13 @@ def test_it_can_be_cut_off_again_and_again(whole, drawn, file):
 
 @pytest.mark.slow
 def test_the_best_epoch_before_the_cut_is_the_one_that_is_kept(drawn, file, monkeypatch):
-    accuracies, epoch = [0.1, 0.9, 0.2, 0.9], training._epoch
+    accuracies, epoch = [0.1, 0.9, 0.2, 0.9], training.epoch
 
     def staged(*arguments):
         row = epoch(*arguments)
-        return row | {"validation_accuracy": accuracies[row["epoch"] - 1]}
+        return row | {"PublicTest_accuracy": accuracies[row["epoch"] - 1]}
 
-    monkeypatch.setattr(training, "_epoch", staged)
+    monkeypatch.setattr(training, "epoch", staged)
     recipe = recipe_of("best", epochs=4)
     whole = train(recipe, drawn)
     resumed = train(recipe, drawn, cut_off(recipe, drawn, file, after=3))
@@ -128,18 +131,18 @@ def test_the_best_epoch_before_the_cut_is_the_one_that_is_kept(drawn, file, monk
 def test_a_training_cut_off_after_its_last_epoch_is_only_evaluated(whole, drawn, file, monkeypatch):
     recipe = recipe_of("improved")
     checkpoint, expected = cut_off(recipe, drawn, file, after=3), whole("improved")
-    monkeypatch.setattr(training, "_epoch", lambda *arguments: pytest.fail("trained again"))
+    monkeypatch.setattr(training, "epoch", lambda *arguments: pytest.fail("trained again"))
     check_equal(train(recipe, drawn, checkpoint), expected)
 
 
 def quick(monkeypatch, **measured):
     """Replace each epoch by a change of the weights."""
 
-    def epoch(model, recipe, trained_on, watched, number):
+    def epoch(model, recipe, splits, number):
         model.set_weights([weight + number for weight in model.get_weights()])
-        return dict.fromkeys(runs.HISTORY_COLUMNS, 0.1) | {"epoch": number} | measured
+        return dict.fromkeys(COLUMNS, 0.1) | {"epoch": number} | measured
 
-    monkeypatch.setattr(training, "_epoch", epoch)
+    monkeypatch.setattr(training, "epoch", epoch)
 
 
 def test_keeping_checkpoints_changes_no_number(drawn, file, monkeypatch):

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from helpers import EXPLAINED, FEW, small_dataset, small_recipe, work_in
+from helpers import COLUMNS, EXPLAINED, FEW, small_dataset, small_recipe, work_in
 
 from ferutils import paths
 from ferutils.dataset import faces
@@ -52,13 +52,13 @@ def quick(monkeypatch):
     """Each epoch changes the weights by what hangs on the seed and the epoch alone."""
     trained = []
 
-    def epoch(model, recipe, trained_on, watched, number):
+    def epoch(model, recipe, splits, number):
         trained.append(number)
         model.set_weights([weight + 0.001 * number for weight in model.get_weights()])
-        row = dict.fromkeys(runs.HISTORY_COLUMNS, 1 / (3 + number))
+        row = dict.fromkeys(COLUMNS, 1 / (3 + number))
         return row | {"epoch": number}
 
-    monkeypatch.setattr(training, "_epoch", epoch)
+    monkeypatch.setattr(training, "epoch", epoch)
     return trained
 
 

@@ -9,7 +9,7 @@ from synthetic import answers, record
 
 from ferutils.claims import metrics
 from ferutils.dataset.fer2013 import EMOTIONS
-from ferutils.records import runs
+from ferutils.records import keeping, runs
 
 
 def wilson(correct, of, z=1.959963984540054):
@@ -147,7 +147,7 @@ def test_a_split_without_images_has_no_accuracy():
 
 
 def test_probabilities_add_up_to_one_although_records_are_rounded():
-    rounded = runs.to_float16(record().predictions["PublicTest"].log_probabilities)
+    rounded = keeping.to_float16(record().predictions["PublicTest"].log_probabilities)
     one = runs.Predictions(np.zeros(len(rounded), np.uint8), rounded.astype(np.float32))
     assert np.abs(np.exp(one.log_probabilities).sum(axis=1) - 1).max() > 1e-5
     found = metrics.probabilities(one)

@@ -9,7 +9,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import EXPLAINED, FEW, fabricated, log_softmax, small_dataset, small_recipe, work_in
+from helpers import (
+    COLUMNS,
+    EXPLAINED,
+    FEW,
+    fabricated,
+    log_softmax,
+    small_dataset,
+    small_recipe,
+    work_in,
+)
 
 from ferutils import paths
 from ferutils.dataset import fer2013
@@ -298,7 +307,7 @@ def check_the_weights(record, drawn):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("failing", ["_epoch", "_evaluate", "_predict", "layer_table"])
+@pytest.mark.parametrize("failing", ["epoch", "_evaluate", "_predict", "layer_table"])
 @pytest.mark.parametrize("failure", [RuntimeError("out of memory"), KeyboardInterrupt()])
 def test_a_training_that_fails_leaves_no_record_but_its_checkpoint(
     places, drawn, monkeypatch, capsys, failing, failure
@@ -309,12 +318,12 @@ def test_a_training_that_fails_leaves_no_record_but_its_checkpoint(
         raise failure
 
     monkeypatch.setattr(training, failing, fail)
-    if failing != "_epoch":
-        row = dict.fromkeys(runs.HISTORY_COLUMNS, 0.5)
-        monkeypatch.setattr(training, "_epoch", lambda *a: row | {"epoch": a[-1]})
+    if failing != "epoch":
+        row = dict.fromkeys(COLUMNS, 0.5)
+        monkeypatch.setattr(training, "epoch", lambda *a: row | {"epoch": a[-1]})
     with pytest.raises(type(failure)):
         recording.obtain(small_recipe())
-    kept = [] if failing == "_epoch" else [recording._checkpoint_file(run_of(drawn))]
+    kept = [] if failing == "epoch" else [recording._checkpoint_file(run_of(drawn))]
     assert files_in(places) == kept
     assert ("The same command goes on after epoch 2." in capsys.readouterr().out) == bool(kept)
 
@@ -337,7 +346,7 @@ def test_the_time_left_is_in_minutes_and_seconds(seconds, shown):
 
 def test_the_time_left_is_that_of_the_epochs_to_come(capsys):
     report = recording._progress(recipes.make(model="deep"))
-    row = dict.fromkeys(runs.HISTORY_COLUMNS, 0.5)
+    row = dict.fromkeys(COLUMNS, 0.5)
     row |= {"training_seconds": 25.0, "validation_seconds": 5.0}
     report(row | {"epoch": 3})  # the first of a training that goes on after epoch 2
     report(row | {"epoch": 9})

@@ -16,11 +16,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ferutils import storage
-from ferutils.measuring.training import Progress
+from ferutils.measuring.training import Progress, Snapshot
 from ferutils.records import provenance
-from ferutils.records.runs import Environment
+from ferutils.records.keeping import HELD_OUT
+from ferutils.records.runs import Environment, Predictions, Scores
 
-Arrays = dict[str, list[np.ndarray]]  # by kind: variables, kept weights, states of generators
+Arrays = dict[str, list[np.ndarray]]  # by kind, such as variables, kept weights, predictions
 
 
 class Identity(BaseModel):
@@ -54,6 +55,7 @@ class State(BaseModel):
     peak_memory_bytes: int
     resumed_after_epochs: list[int]
     kept_epoch: int
+    snapshots: dict[int, dict[str, Scores]]  # scores by split, by epoch
     rows: list[dict[str, int | float]]  # of the history
 
 
@@ -109,7 +111,8 @@ class Checkpoint:
             variable.assign(value)
         _set_generators(arrays["generator"])
         self._continue(state)
-        return Progress(state.rows, state.kept_epoch, arrays["kept"] or model.get_weights())
+        kept_weights = arrays["kept"] or model.get_weights()
+        return Progress(state.rows, _snapshots(state, arrays), state.kept_epoch, kept_weights)
 
     def _unfit(self, state: State, values: list, variables: list) -> str:
         """Why a checkpoint is not used; empty where it is."""
@@ -138,6 +141,7 @@ class Checkpoint:
             peak_memory_bytes=self.peak_memory_bytes(),
             resumed_after_epochs=self.resumed_after_epochs,
             kept_epoch=progress.kept_epoch,
+            snapshots={number: one.scores for number, one in progress.snapshots.items()},
             rows=progress.rows,
         )
         try:
@@ -171,6 +175,25 @@ def _arrays(model: keras.Sequential, progress: Progress) -> Arrays:
         "variable": list(map(keras.ops.convert_to_numpy, _variables(model))),
         "kept": progress.kept_weights if elsewhere else [],
         "generator": _generators(),
+        "prediction": [
+            array
+            for snapshot in progress.snapshots.values()
+            for one in snapshot.predictions.values()
+            for array in (one.labels, one.log_probabilities.astype(np.float16))
+        ],
+    }
+
+
+def _snapshots(state: State, arrays: Arrays) -> dict[int, Snapshot]:
+    """The snapshots, whose predictions stand in the order of epochs and held-out splits."""
+    stored = iter(arrays["prediction"])
+
+    def predictions() -> Predictions:
+        return Predictions(next(stored), next(stored).astype(np.float32))
+
+    return {
+        number: Snapshot(scores, {split: predictions() for split in HELD_OUT})
+        for number, scores in state.snapshots.items()
     }
 
 

@@ -10,9 +10,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ferutils.dataset.fer2013 import PIXELS, Dataset, Split
-from ferutils.records import provenance, runs
+from ferutils.records import keeping, provenance, runs
 from ferutils.records.baselines import Description, Linear
-from ferutils.records.runs import HELD_OUT, Predictions, to_float16
+from ferutils.records.runs import HELD_OUT, Predictions
 
 # scikit-learn's defaults, but for the iterations: its 100 stop before the optimum.
 SETTINGS = {"solver": "lbfgs", "tol": 1e-4, "max_iter": 1000}
@@ -62,7 +62,7 @@ def _pixels(split: Split) -> np.ndarray:
 
 def _answer(classifier: Pipeline, split: Split) -> Predictions:
     logarithms = classifier.predict_log_proba(_pixels(split))
-    return Predictions(split.labels, to_float16(logarithms).astype(np.float32))
+    return Predictions(split.labels, keeping.to_float16(logarithms).astype(np.float32))
 
 
 def _versions() -> dict[str, str]:

@@ -44,8 +44,10 @@ def obtain(recipe: Recipe, source: str | None = None) -> runs.Record:
     fingerprints = dataset.fingerprints if dataset else fer2013.published_fingerprints()
     name = run_id(recipe, fingerprints)
     found = runs.find(name)
-    if found is not None and not _forced():
-        return _told(found)
+    if not _forced():
+        known = found or runs.find_answer(recipe, fingerprints)
+        if known is not None:
+            return _told(known)
     if dataset is None:
         raise ValueError(_no_dataset(recipe, name))
     _make_places()
@@ -62,7 +64,8 @@ def obtain(recipe: Recipe, source: str | None = None) -> runs.Record:
 def _told(record: runs.Record) -> runs.Record:
     """The record, after saying that it was read."""
     run = record.run
-    print(f"Run {run.id}: read from its record of {run.started:%Y-%m-%d}.", flush=True)
+    answers = "" if record.own else " answers for this recipe too"
+    print(f"Run {run.id}{answers}: read from its record of {run.started:%Y-%m-%d}.", flush=True)
     return record
 
 
@@ -150,13 +153,15 @@ def _train(
     try:
         trained = training.train(recipe, dataset, _progress(recipe), checkpoint)
         training.save_weights(trained.model, weights(name))
+        others = {at: one for at, one in trained.snapshots.items() if at != trained.kept_epoch}
         run = runs.Run(
             id=name,
             recipe=recipe,
             dataset=runs.note(dataset),
             layers=trained.layers,
-            scores=trained.scores,
+            scores=trained.kept.scores,
             kept_epoch=trained.kept_epoch,
+            others={at: one.scores for at, one in others.items()},
             cost=_cost(trained, checkpoint),
             environment=environment,
             code=code,
@@ -166,7 +171,13 @@ def _train(
         if _forced():
             _set_aside(name)
         with storage.writing_in(paths.new_runs()):
-            folder = runs.write(run, trained.history, trained.predictions, paths.new_runs())
+            folder = runs.write(
+                run,
+                trained.history,
+                trained.kept.predictions,
+                paths.new_runs(),
+                {at: one.predictions for at, one in others.items()},
+            )
     except BaseException:
         if checkpoint.epochs:
             print(f"Stopped. The same command goes on after epoch {checkpoint.epochs}.", flush=True)
@@ -198,7 +209,7 @@ def current_code(model: str) -> runs.Code:
 
 def _cost(trained: "Trained", checkpoint: "Checkpoint") -> runs.Cost:
     """What a run took, over all processes that trained it."""
-    images = trained.scores["Training"].images * len(trained.history)
+    images = trained.kept.scores["Training"].images * len(trained.history)
     return runs.Cost(
         wall_seconds=checkpoint.wall_seconds(),
         images_per_second=images / trained.history["training_seconds"].sum(),

@@ -17,22 +17,26 @@ import pandas as pd
 from ferutils import storage
 from ferutils.dataset.fer2013 import Dataset, Split, subset
 from ferutils.measuring import models
+from ferutils.records import keeping
+from ferutils.records.keeping import HELD_OUT
 from ferutils.records.recipes import Recipe
-from ferutils.records.runs import HELD_OUT, HISTORY_COLUMNS, Layer, Predictions, Scores
+from ferutils.records.runs import (
+    HELD_OUT_COLUMNS,
+    HISTORY_COLUMNS,
+    Layer,
+    Predictions,
+    Scores,
+)
 
 OVERHEAD_BYTES = 2**20  # of a weights file over its arrays; the deep network's has 160 kB
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What one training measured."""
+class Snapshot:
+    """What the weights after one epoch say in inference mode."""
 
-    model: keras.Sequential
-    history: pd.DataFrame  # HISTORY_COLUMNS, a row per epoch
-    kept_epoch: int  # the epoch, from 1, whose weights the model holds
-    scores: dict[str, Scores]
-    predictions: dict[str, Predictions]
-    layers: list[Layer]
+    scores: dict[str, Scores]  # by split
+    predictions: dict[str, Predictions]  # by held-out split
 
 
 @dataclass
@@ -40,13 +44,30 @@ class Progress:
     """How far a training has come, beside the state of its model."""
 
     rows: list[dict[str, float]] = field(default_factory=list)  # the history, a row per epoch
-    kept_epoch: int = 0
+    snapshots: dict[int, Snapshot] = field(default_factory=dict)  # by epoch, from 1
+    kept_epoch: int = 0  # the epoch whose weights the recipe keeps
     kept_weights: list[np.ndarray] | None = None
 
     @property
-    def highest(self) -> float:
-        """The validation accuracy of the kept epoch."""
-        return self.rows[self.kept_epoch - 1]["validation_accuracy"] if self.kept_epoch else -1.0
+    def history(self) -> pd.DataFrame:
+        """HISTORY_COLUMNS and HELD_OUT_COLUMNS, a row per epoch."""
+        return pd.DataFrame(self.rows, columns=[*HISTORY_COLUMNS, *HELD_OUT_COLUMNS])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one training measured."""
+
+    model: keras.Sequential  # with the weights of the kept epoch
+    history: pd.DataFrame  # HISTORY_COLUMNS and HELD_OUT_COLUMNS, a row per epoch
+    kept_epoch: int  # from 1
+    snapshots: dict[int, Snapshot]  # by epoch, the kept one among them
+    layers: list[Layer]
+
+    @property
+    def kept(self) -> Snapshot:
+        """What the weights of the kept epoch say."""
+        return self.snapshots[self.kept_epoch]
 
 
 class Checkpoint(Protocol):
@@ -83,16 +104,38 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     splits = _selected(recipe, dataset)
     model = models.build(recipe)
-    watched = validation(recipe, splits)
-    history, kept_epoch = fit(model, recipe, splits["Training"], watched, report, checkpoint)
+    progress = checkpoint.resume(model) if checkpoint else Progress()
+    for number in range(len(progress.rows) + 1, recipe.epochs + 1):
+        progress.rows.append(epoch(model, recipe, splits, number))
+        _keep(model, recipe, splits, progress)
+        if checkpoint:
+            checkpoint.save(model, progress)
+        report(progress.rows[-1])
+    model.set_weights(progress.kept_weights)
     return Trained(
         model=model,
-        history=history,
-        kept_epoch=kept_epoch,
-        scores={name: _evaluate(model, split, recipe) for name, split in splits.items()},
-        predictions={name: _predict(model, splits[name], recipe) for name in HELD_OUT},
+        history=progress.history,
+        kept_epoch=progress.kept_epoch,
+        snapshots=progress.snapshots,
         layers=layer_table(models.network(model)),
     )
+
+
+def _keep(
+    model: keras.Sequential, recipe: Recipe, splits: dict[str, Split], progress: Progress
+) -> None:
+    """After an epoch, measure what the record will keep of it, and drop what it will not."""
+    history, seen = progress.history, len(progress.rows)
+    wanted = keeping.worth_keeping(recipe, history)
+    if seen in wanted:
+        progress.snapshots[seen] = Snapshot(
+            scores={name: _evaluate(model, split, recipe) for name, split in splits.items()},
+            predictions={name: _predict(model, splits[name], recipe) for name in HELD_OUT},
+        )
+    for number in progress.snapshots.keys() - wanted:
+        del progress.snapshots[number]
+    if keeping.chosen(recipe, history) == seen:
+        progress.kept_epoch, progress.kept_weights = seen, model.get_weights()
 
 
 def _selected(recipe: Recipe, dataset: Dataset) -> dict[str, Split]:
@@ -104,55 +147,22 @@ def _selected(recipe: Recipe, dataset: Dataset) -> dict[str, Split]:
     }
 
 
-def validation(recipe: Recipe, splits: dict[str, Split]) -> Split:
-    """The images whose scores are followed during training."""
-    if recipe.validation_split != "both":
-        return splits[recipe.validation_split]
-    return Split(
-        images=np.concatenate([splits[name].images for name in HELD_OUT]),
-        labels=np.concatenate([splits[name].labels for name in HELD_OUT]),
-    )
-
-
-def fit(
-    model: keras.Sequential,
-    recipe: Recipe,
-    training: Split,
-    watched: Split,
-    report: Callable[[dict], None] = print,
-    checkpoint: Checkpoint | None = None,
-) -> tuple[pd.DataFrame, int]:
-    """Train a model just built, epoch by epoch, and leave it with the weights of the kept epoch.
+def epoch(
+    model: keras.Sequential, recipe: Recipe, splits: dict[str, Split], number: int
+) -> dict[str, float]:
+    """One pass over the training images, in the order of seed and epoch, then the held-out ones.
 
     Args:
         model: what `models.build` gave for the recipe, after Keras was given the recipe's seed.
         recipe: how to train it.
-        training: the images it learns from.
-        watched: the images whose scores are followed.
-        report: as in `train`.
-        checkpoint: as in `train`.
+        splits: Training, and those held-out splits that are followed.
+        number: of the epoch, from 1.
 
     Returns:
-        The history, HISTORY_COLUMNS with a row per epoch, and the kept epoch, from 1.
+        A row of the history: HISTORY_COLUMNS, and of HELD_OUT_COLUMNS those that are followed.
     """
-    progress = checkpoint.resume(model) if checkpoint else Progress()
-    for epoch in range(len(progress.rows) + 1, recipe.epochs + 1):
-        row = _epoch(model, recipe, training, watched, epoch)
-        if recipe.kept_epoch == "last" or row["validation_accuracy"] > progress.highest:
-            progress.kept_epoch, progress.kept_weights = epoch, model.get_weights()
-        progress.rows.append(row)
-        if checkpoint:
-            checkpoint.save(model, progress)
-        report(row)
-    model.set_weights(progress.kept_weights)
-    return pd.DataFrame(progress.rows, columns=list(HISTORY_COLUMNS)), progress.kept_epoch
-
-
-def _epoch(
-    model: keras.Sequential, recipe: Recipe, training: Split, watched: Split, epoch: int
-) -> dict[str, float]:
-    """One pass over the training images, in the order of seed and epoch, then validation."""
-    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(training.labels))
+    training = splits["Training"]
+    order = np.random.default_rng([recipe.seed, number]).permutation(len(training.labels))
     start = time.perf_counter()
     fitted = model.fit(
         training.images[order][..., None],
@@ -162,16 +172,29 @@ def _epoch(
         verbose=0,
     ).history
     middle = time.perf_counter()
-    scores = _evaluate(model, watched, recipe)
+    followed = {name: _evaluate(model, splits[name], recipe) for name in HELD_OUT if name in splits}
+    followed["both"] = _together(list(followed.values()))
     return {
-        "epoch": epoch,
+        "epoch": number,
         "training_loss": float(fitted["loss"][0]),
         "training_accuracy": float(fitted["accuracy"][0]),
-        "validation_loss": scores.loss,
-        "validation_accuracy": scores.accuracy,
+        "validation_loss": followed[recipe.validation_split].loss,
+        "validation_accuracy": followed[recipe.validation_split].accuracy,
         "training_seconds": middle - start,
         "validation_seconds": time.perf_counter() - middle,
+        **{f"{name}_loss": one.loss for name, one in followed.items()},
+        **{f"{name}_accuracy": one.accuracy for name, one in followed.items()},
     }
+
+
+def _together(parts: list[Scores]) -> Scores:
+    """The scores of all images of some splits."""
+    images = sum(one.images for one in parts)
+    return Scores(
+        loss=sum(one.loss * one.images for one in parts) / images,
+        accuracy=sum(one.accuracy * one.images for one in parts) / images,
+        images=images,
+    )
 
 
 def _evaluate(model: keras.Sequential, split: Split, recipe: Recipe) -> Scores:
@@ -183,12 +206,12 @@ def _evaluate(model: keras.Sequential, split: Split, recipe: Recipe) -> Scores:
 
 
 def _predict(model: keras.Sequential, split: Split, recipe: Recipe) -> Predictions:
-    """Log-probabilities of a split in inference mode."""
+    """Log-probabilities of a split in inference mode, as a record keeps them."""
     logits = model.predict(split.images[..., None], batch_size=recipe.batch_size, verbose=0)
     logits = logits.astype(np.float64)
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return Predictions(split.labels, log_probabilities)
+    return Predictions(split.labels, keeping.to_float16(log_probabilities).astype(np.float32))
 
 
 def layer_table(network: keras.Sequential) -> list[Layer]:

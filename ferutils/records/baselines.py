@@ -16,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ferutils import paths, storage
 from ferutils.dataset import fer2013
 from ferutils.dataset.fer2013 import EMOTIONS
-from ferutils.records.runs import HELD_OUT, DatasetNote, Predictions, Record, to_float16
+from ferutils.records import keeping
+from ferutils.records.keeping import HELD_OUT
+from ferutils.records.runs import DatasetNote, Predictions, Record
 
 FOLDER = paths.BOOK / "baselines"
 LINEAR = "linear classifier"
@@ -87,7 +89,7 @@ def write(linear: Linear, folder: Path = FOLDER) -> None:
     arrays = {}
     for split, one in linear.predictions.items():
         arrays[f"{split}_labels"] = one.labels.astype(np.uint8)
-        arrays[f"{split}_log_probabilities"] = to_float16(one.log_probabilities)
+        arrays[f"{split}_log_probabilities"] = keeping.to_float16(one.log_probabilities)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     checksum = hashlib.sha256(buffer.getvalue()).hexdigest()

@@ -20,7 +20,13 @@ from ferutils import paths
 from ferutils.records.runs import Run
 
 # Where the code stands that decides the numbers of a run, given its recipe and dataset.
-SHAPING = ("dataset/fer2013", "dataset/reading", "measuring/models", "measuring/training")
+SHAPING = (
+    "dataset/fer2013",
+    "dataset/reading",
+    "measuring/models",
+    "measuring/training",
+    "records/keeping",
+)
 # Writes a tree as Python 3.11 does: 3.13 leaves out empty lists unless it is told not to.
 AS_IN_3_11 = {"show_empty": True} if sys.version_info >= (3, 13) else {}
 RECORDS = ("book/runs", "book/backends", "book/crossvalidation")
@@ -31,7 +37,8 @@ def code_fingerprint(model: str, package: Path = paths.ROOT / "ferutils") -> str
     """A hash of the code that shapes the numbers of a model's runs.
 
     It covers what `training.train` and the model's builder reach by name: not the other networks,
-    nor what only reads files, reports or saves. Comments, layout and docstrings do not count.
+    nor what only reads files, reports or saves. Comments, layout, docstrings and the messages of
+    errors do not count.
 
     Args:
         model: a name in `models.MODELS`.
@@ -68,6 +75,8 @@ def _definitions(source: str) -> dict[str, ast.stmt]:
     for node in ast.parse(source).body:
         for inner in ast.walk(node):
             vars(inner).pop("type_params", None)  # which functions and classes have since 3.12
+            if isinstance(inner, ast.Raise) and isinstance(inner.exc, ast.Call):
+                inner.exc = inner.exc.func
             documented = isinstance(inner, ast.FunctionDef | ast.ClassDef)
             if documented and ast.get_docstring(inner) is not None:
                 inner.body = inner.body[1:]

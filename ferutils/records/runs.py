@@ -12,10 +12,11 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import numpy as np
@@ -23,10 +24,11 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ferutils import paths, storage
-from ferutils.dataset.fer2013 import EMOTIONS, SPLITS, Dataset
+from ferutils.dataset.fer2013 import EMOTIONS, Dataset
+from ferutils.records import keeping
+from ferutils.records.keeping import HELD_OUT, VALIDATIONS
 from ferutils.records.recipes import Recipe, run_id
 
-HELD_OUT = SPLITS[1:]
 CHECKED = ("history.csv", "predictions.npz")  # the files whose checksums run.json holds
 HISTORY_COLUMNS = (
     "epoch",
@@ -37,6 +39,9 @@ HISTORY_COLUMNS = (
     "training_seconds",
     "validation_seconds",
 )
+SCORES = ("loss", "accuracy")
+# Of whatever can be called validation; the history of a run before November 2026 has none of them.
+HELD_OUT_COLUMNS = tuple(f"{name}_{score}" for name in VALIDATIONS for score in SCORES)
 Accuracy = Annotated[float, Field(ge=0, le=1)]
 # Words of a record come to stand on pages: one from elsewhere can bring no markup and no link.
 _NOT_IN_WORDS = r"<>`|{}\[\]\\\x00-\x1f\x7f"
@@ -114,6 +119,7 @@ class Run(_Part):
     layers: list[Layer]
     scores: dict[Words, Scores]  # by split
     kept_epoch: int  # the epoch whose weights gave the scores and predictions, from 1
+    others: dict[int, dict[Words, Scores]] = {}  # scores by split after other epochs that are kept
     cost: Cost
     environment: Environment
     code: Code
@@ -127,7 +133,8 @@ class Predictions:
     """What a model said of one split, image by image in the dataset's canonical order."""
 
     labels: np.ndarray  # uint8 (n,), the truth, 0..6
-    log_probabilities: np.ndarray  # float32 (n, 7), natural logarithms, at most 0
+    # float32 (n, 7), natural logarithms, at most 0; as `keeping.to_float16` rounds them
+    log_probabilities: np.ndarray
 
     @property
     def predicted(self) -> np.ndarray:
@@ -140,8 +147,11 @@ class Record:
     """One finished run as it is read back: its description, curves and predictions."""
 
     run: Run
-    history: pd.DataFrame  # HISTORY_COLUMNS, a row per epoch; losses in nats, times in seconds
+    # HISTORY_COLUMNS and HELD_OUT_COLUMNS, a row per epoch; losses in nats, times in seconds
+    history: pd.DataFrame
     predictions: dict[str, Predictions]  # by held-out split
+    others: dict[int, dict[str, Predictions]] = field(default_factory=dict)  # by epoch, as in run
+    own: bool = True  # False: a longer run that answers for this recipe
 
     @property
     def recipe(self) -> Recipe:
@@ -149,43 +159,58 @@ class Record:
         return self.run.recipe
 
 
-def to_float16(log_probabilities: np.ndarray) -> np.ndarray:
-    """Log-probabilities rounded to float16 with each image's most probable label unchanged.
-
-    Rounding can make two classes equal; the predicted label, hence accuracy and confusion, must
-    not depend on it, so that the winner of such a tie is moved up by one step.
-
-    Args:
-        log_probabilities: float (n, 7), at most 0.
+def answer(record: Record, recipe: Recipe) -> Record | None:
+    """What a run says of a shorter training that it begins as, or of another kept epoch.
 
     Returns:
-        float16 (n, 7).
+        The run's own record where the recipe is its own; else a record under its id, with the
+        recipe's history, scores and predictions and the time of its epochs; None where the run
+        did not keep them.
     """
-    rounded = log_probabilities.astype(np.float16)
-    winner = log_probabilities.argmax(axis=1)
-    tied = np.flatnonzero(rounded.argmax(axis=1) != winner)
-    rounded[tied, winner[tied]] = np.nextafter(rounded[tied, winner[tied]], np.float16(0))
-    return rounded
+    if record.recipe == recipe:
+        return record
+    if not keeping.answers_for(record.recipe, recipe):
+        return None
+    history = record.history.head(recipe.epochs)
+    if history[list(HELD_OUT_COLUMNS)].isna().any(axis=None):
+        return None  # of the time before both held-out splits were followed
+    followed = {f"validation_{one}": history[f"{recipe.validation_split}_{one}"] for one in SCORES}
+    history = history.assign(**followed)
+    epoch = keeping.chosen(recipe, history)
+    scores = record.run.others | {record.run.kept_epoch: record.run.scores}
+    answers = record.others | {record.run.kept_epoch: record.predictions}
+    seconds = float(history[["training_seconds", "validation_seconds"]].sum(axis=None))
+    cost = record.run.cost.model_copy(update={"wall_seconds": seconds})
+    changed = {"recipe": recipe, "kept_epoch": epoch, "scores": scores[epoch], "cost": cost}
+    run = record.run.model_copy(update=changed)
+    return Record(run, history, answers[epoch], own=False)
 
 
 def write(
-    run: Run, history: pd.DataFrame, predictions: dict[str, Predictions], folder: Path
+    run: Run,
+    history: pd.DataFrame,
+    predictions: dict[str, Predictions],
+    folder: Path,
+    others: Mapping[int, dict[str, Predictions]] = MappingProxyType({}),
 ) -> Path:
     """Write a record whole or not at all; a finished record that is already there stays.
 
     Args:
         run: its description, without checksums.
-        history: HISTORY_COLUMNS, a row per epoch.
+        history: HISTORY_COLUMNS and HELD_OUT_COLUMNS, a row per epoch.
         predictions: by held-out split.
         folder: the folder of all records; the record becomes the folder `<run id>` in it.
+        others: the predictions after other epochs that are kept, by epoch.
 
     Returns:
         The record's folder.
     """
     target = folder / run.id
     files = {
-        "history.csv": history[list(HISTORY_COLUMNS)].to_csv(index=False).encode(),
-        "predictions.npz": _pack(predictions),
+        "history.csv": history[list(HISTORY_COLUMNS + HELD_OUT_COLUMNS)]
+        .to_csv(index=False)
+        .encode(),
+        "predictions.npz": _pack(predictions, others),
     }
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     described = run.model_copy(update={"checksums": checksums})
@@ -225,15 +250,22 @@ def _set_remains_aside(target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _pack(predictions: dict[str, Predictions]) -> bytes:
+def _pack(
+    predictions: dict[str, Predictions], others: Mapping[int, dict[str, Predictions]]
+) -> bytes:
     """The predictions as the bytes of a compressed .npz file."""
-    arrays = {}
-    for split, one in predictions.items():
-        arrays[f"{split}_labels"] = one.labels.astype(np.uint8)
-        arrays[f"{split}_log_probabilities"] = to_float16(one.log_probabilities)
+    arrays = {f"{split}_labels": one.labels.astype(np.uint8) for split, one in predictions.items()}
+    for epoch, kept in ({None: predictions} | dict(others)).items():
+        for split, one in kept.items():
+            arrays[_array(split, epoch)] = keeping.to_float16(one.log_probabilities)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
+
+
+def _array(split: str, epoch: int | None) -> str:
+    """The name of the log-probabilities of an epoch; None: of the kept epoch."""
+    return f"{split}_log_probabilities" + ("" if epoch is None else f"_{epoch}")
 
 
 def _write_through(path: Path, content: bytes) -> None:
@@ -253,7 +285,9 @@ def read(folder: Path) -> Record:
     run = _read_run(folder)
     history, predictions = (_read_checked(folder / name, run.checksums) for name in CHECKED)
     try:
-        return Record(run, _read_history(history, run), _unpack(predictions, run))
+        kept = {None: run.scores} | run.others
+        others = _unpack(predictions, kept)
+        return Record(run, _read_history(history, run), others.pop(None), others)
     except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"Expected history and predictions of {folder.name} in the form that `write` gives "
@@ -263,27 +297,34 @@ def read(folder: Path) -> Record:
 
 
 def _read_history(content: bytes, run: Run) -> pd.DataFrame:
-    history = pd.read_csv(io.BytesIO(content))
-    if tuple(history.columns) != HISTORY_COLUMNS or len(history) != run.recipe.epochs:
+    history, every = pd.read_csv(io.BytesIO(content)), HISTORY_COLUMNS + HELD_OUT_COLUMNS
+    of_a_run = tuple(history.columns) in (every, HISTORY_COLUMNS)
+    if not of_a_run or len(history) != run.recipe.epochs:
         raise ValueError(f"{len(history)} rows of {', '.join(history.columns)}")
-    return history
+    return history.reindex(columns=every)
 
 
-def _unpack(content: bytes, run: Run) -> dict[str, Predictions]:
+def _unpack(
+    content: bytes, kept: dict[int | None, dict[str, Scores]]
+) -> dict[int | None, dict[str, Predictions]]:
     """The reverse of `_pack`; nothing pickled is loaded."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         predictions = {
-            split: Predictions(
-                labels=arrays[f"{split}_labels"],
-                log_probabilities=arrays[f"{split}_log_probabilities"].astype(np.float32),
-            )
-            for split in HELD_OUT
+            epoch: {
+                split: Predictions(
+                    labels=arrays[f"{split}_labels"],
+                    log_probabilities=arrays[_array(split, epoch)].astype(np.float32),
+                )
+                for split in HELD_OUT
+            }
+            for epoch in kept
         }
-    for split, one in predictions.items():
-        images = run.scores[split].images
-        shapes = one.labels.shape, one.log_probabilities.shape
-        if shapes != ((images,), (images, len(EMOTIONS))):
-            raise ValueError(f"labels and probabilities of {images} {split} images as {shapes}")
+    for epoch, by_split in predictions.items():
+        for split, one in by_split.items():
+            images = kept[epoch][split].images
+            shapes = one.labels.shape, one.log_probabilities.shape
+            if shapes != ((images,), (images, len(EMOTIONS))):
+                raise ValueError(f"labels and probabilities of {images} {split} images as {shapes}")
     return predictions
 
 
@@ -337,6 +378,11 @@ def find(name: str, folders: Iterable[Path] | None = None) -> Record | None:
     return None
 
 
+def find_answer(recipe: Recipe, fingerprints: Mapping[str, str]) -> Record | None:
+    """The record of a recipe on a dataset, or what a longer run says of it; None without both."""
+    return _answer_of(_of_model(recipe.model), recipe, fingerprints)
+
+
 def read_all(folder: Path | None = None) -> list[Record]:
     """Every finished record of a folder, in the order of their ids."""
     folder = folder or paths.RECORDED_RUNS
@@ -355,12 +401,27 @@ def note(dataset: Dataset) -> DatasetNote:
 
 def seeds_of(record: Record) -> list[Record]:
     """The finished runs of a run's recipe and dataset with any seed, in the order of seeds."""
-    fingerprints = record.run.dataset.fingerprints
-    found = {}
-    for folder in (paths.new_runs(), paths.RECORDED_RUNS):  # the report's, where in both
-        for file in folder.glob(f"{record.recipe.model}-*/run.json"):  # run.json alone is small
-            run = _read_run(file.parent)
-            same = run.recipe.model_copy(update={"seed": record.recipe.seed}) == record.recipe
-            if same and run.dataset.fingerprints == fingerprints:
-                found[run.id] = file.parent
-    return sorted(map(read, found.values()), key=lambda other: other.recipe.seed)
+    every, fingerprints = list(_of_model(record.recipe.model)), record.run.dataset.fingerprints
+    seeds = sorted({run.recipe.seed for run, _ in every})
+    wanted = [record.recipe.model_copy(update={"seed": seed}) for seed in seeds]
+    return [one for one in (_answer_of(every, recipe, fingerprints) for recipe in wanted) if one]
+
+
+def _of_model(model: str) -> Iterator[tuple[Run, Path]]:
+    """The finished runs of a model with their folders, the report's first; run.json is small."""
+    for folder in (paths.RECORDED_RUNS, paths.new_runs()):
+        for file in folder.glob(f"{model}-*/run.json"):
+            yield _read_run(file.parent), file.parent
+
+
+def _answer_of(
+    every: Iterable[tuple[Run, Path]], recipe: Recipe, fingerprints: Mapping[str, str]
+) -> Record | None:
+    """What the recipe's own run says of it, else the shortest of those that answer for it."""
+    able = [
+        (run.recipe != recipe, run.recipe.epochs, folder)
+        for run, folder in every
+        if run.dataset.fingerprints == fingerprints and keeping.answers_for(run.recipe, recipe)
+    ]
+    able.sort(key=lambda one: one[:2])
+    return next(filter(None, (answer(read(folder), recipe) for *_, folder in able)), None)

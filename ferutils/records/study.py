@@ -3,6 +3,7 @@
 Reads book/study.yml and run records; writes nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ferutils import paths, storage
 from ferutils.dataset import fer2013
-from ferutils.records import recipes, runs
+from ferutils.records import keeping, recipes, runs
 from ferutils.records.recipes import PAPER, Recipe, run_id
 from ferutils.records.runs import Record
 
@@ -57,10 +58,10 @@ class StudyFile(BaseModel):
 
 
 class Group(NamedTuple):
-    """An entry of the study with the records that there are of it, in the order of its seeds."""
+    """An entry of the study with what is recorded of its seeds, in their order."""
 
     entry: Entry
-    records: list[Record]
+    records: list[Record]  # of longer runs that answer for the entry, where it has none of its own
 
     @property
     def recipe(self) -> Recipe:
@@ -88,14 +89,14 @@ class Study:
 
     @cached_property
     def records(self) -> list[Record]:
-        """Every record of the study, once."""
-        every = {record.run.id: record for group in self.groups for record in group.records}
+        """Every run of the study that is recorded, once."""
+        every = {one.run.id: one for group in self.groups for one in group.records if one.own}
         return list(every.values())
 
     @property
     def wanted(self) -> int:
-        """How many runs the study asks for."""
-        return sum(len(group.entry.seeds) for group in self.groups)
+        """How many trainings answer all that the study asks."""
+        return len(trainings([group.entry for group in self.groups]))
 
     @property
     def hours(self) -> float:
@@ -134,17 +135,41 @@ def load(path: Path = STUDY_FILE) -> StudyFile:
     return content
 
 
+def trainings(entries: Sequence[Entry]) -> list[Recipe]:
+    """The recipes that have to be trained, each once, most wanted first.
+
+    What a recipe wanted before it answers, such as a longer one, needs no training of its own.
+    """
+    chosen: list[Recipe] = []
+    for recipe in (recipe for entry in entries for recipe in entry.recipes):
+        if not any(keeping.answers_for(earlier, recipe) for earlier in chosen):
+            chosen.append(recipe)
+    return chosen
+
+
 def read() -> Study:
     """The study with its records on the published dataset."""
-    return Study(tuple(Group(entry, recorded(entry)) for entry in load().runs))
+    entries = load().runs
+    own = {recipe: one for entry in entries for recipe, one in recorded(entry).items()}
+
+    def answers(recipe: Recipe) -> Record | None:
+        able = [one for one in own.values() if keeping.answers_for(one.recipe, recipe)]
+        able.sort(key=lambda one: one.recipe.epochs)
+        return own.get(recipe) or next(
+            filter(None, (runs.answer(one, recipe) for one in able)), None
+        )
+
+    return Study(
+        tuple(Group(entry, [*filter(None, map(answers, entry.recipes))]) for entry in entries)
+    )
 
 
-def recorded(entry: Entry) -> list[Record]:
+def recorded(entry: Entry) -> dict[Recipe, Record]:
     """The records of an entry's recipes on the published dataset, in the order of its seeds."""
     fingerprints = fer2013.published_fingerprints()
-    names = [run_id(recipe, fingerprints) for recipe in entry.recipes]
-    found = [runs.find(name, [paths.RECORDED_RUNS]) for name in names]
-    return [record for record in found if record]
+    names = {recipe: run_id(recipe, fingerprints) for recipe in entry.recipes}
+    found = {recipe: runs.find(name, [paths.RECORDED_RUNS]) for recipe, name in names.items()}
+    return {recipe: record for recipe, record in found.items() if record}
 
 
 def counts() -> dict[str, list[int]]:

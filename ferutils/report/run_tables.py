@@ -26,12 +26,12 @@ class Row(NamedTuple):
 
     part: str
     recipe: Recipe
-    record: Record | None
+    record: Record | None  # its own, or that of a run which answers for it
 
 
 def rows(found: Study) -> list[Row]:
     """Every run that the study wants, once, in the order of wanting."""
-    done = {record.recipe: record for record in found.records}
+    done = {record.recipe: record for group in found.groups for record in group.records}
     wanted: dict[Recipe, Row] = {}
     for group in found.groups:
         for recipe in group.entry.recipes:
@@ -78,7 +78,8 @@ def _every_run_row(one: Row) -> dict[str, str]:
     record, words = one.record, name(one.recipe)
     measured = dict.fromkeys(("Validation", "Test", "Minutes"), OPEN)
     if record:
-        words = f"[{words}]{{#{tables.anchor(record)}}} `{record.run.id}`"
+        named = f"[{words}]{{#{tables.anchor(record)}}}" if record.own else f"{words}, read from"
+        words = f"{named} `{record.run.id}`"
         measured = {
             "Validation": tables.percent(verdicts.score(record, "validation_accuracy")),
             "Test": tables.percent(verdicts.score(record, "test_accuracy")),
@@ -93,14 +94,14 @@ def minutes(record: Record) -> str:
 
 
 def parts(file: StudyFile, found: Study) -> pd.DataFrame:
-    """What each part of the study asks, and how many of its runs are recorded."""
+    """What each part of the study asks, and how many of its runs are answered."""
     every = rows(found)
     return pd.DataFrame(
         [
             {
                 "Part": part,
                 "What it asks": question,
-                "Recorded": f"{sum(one.part == part and one.record is not None for one in every)}"
+                "Answered": f"{sum(one.part == part and one.record is not None for one in every)}"
                 f" of {sum(one.part == part for one in every)}",
             }
             for part, question in file.parts.items()
