@@ -55,7 +55,6 @@ def numbers(history):
 # What comes out
 
 
-@pytest.mark.slow
 def test_the_history_has_a_row_per_epoch_and_each_is_reported(trained, random_recipe):
     result, rows = trained
     assert tuple(result.history.columns) == runs.HISTORY_COLUMNS
@@ -66,7 +65,6 @@ def test_the_history_has_a_row_per_epoch_and_each_is_reported(trained, random_re
     assert result.kept_epoch == random_recipe.epochs == 2
 
 
-@pytest.mark.slow
 def test_log_probabilities_are_those_of_the_model(trained, drawn):
     result, _ = trained
     for split in runs.HELD_OUT:
@@ -79,7 +77,6 @@ def test_log_probabilities_are_those_of_the_model(trained, drawn):
         np.testing.assert_allclose(one.log_probabilities, log_softmax(logits), atol=1e-5)
 
 
-@pytest.mark.slow
 def test_scores_follow_from_the_predictions(trained):
     result, _ = trained
     assert set(result.scores) == set(fer2013.SPLITS)
@@ -91,7 +88,6 @@ def test_scores_follow_from_the_predictions(trained):
         assert score.loss == pytest.approx(cross_entropy(one), abs=1e-4)
 
 
-@pytest.mark.slow
 def test_the_last_validation_is_that_of_the_split_followed(trained):
     result, _ = trained
     last = result.history.iloc[-1]
@@ -99,7 +95,6 @@ def test_the_last_validation_is_that_of_the_split_followed(trained):
     assert last["validation_loss"] == result.scores["PublicTest"].loss
 
 
-@pytest.mark.slow
 def test_the_layers_are_those_of_the_network(trained):
     result, _ = trained
     assert [row.name for row in result.layers] == [
@@ -111,7 +106,6 @@ def test_the_layers_are_those_of_the_network(trained):
 # Seeds
 
 
-@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_numbers_twice(trained, random_recipe, drawn):
     first, _ = trained
     again = training.train(random_recipe, drawn, lambda row: None)
@@ -123,7 +117,6 @@ def test_the_same_recipe_gives_the_same_numbers_twice(trained, random_recipe, dr
         )
 
 
-@pytest.mark.slow
 def test_another_seed_gives_other_numbers(trained, random_recipe, drawn):
     first, _ = trained
     seed = random_recipe.model_copy(update={"seed": 4, "epochs": 1})
@@ -171,7 +164,6 @@ def test_the_weights_of_the_kept_epoch_are_kept(drawn, monkeypatch, kept, accura
         np.testing.assert_array_equal(weight, then)
 
 
-@pytest.mark.slow
 def test_the_best_epoch_is_the_one_that_is_evaluated(drawn):
     recipe = small_recipe(epochs=5, kept_epoch="best", learning_rate=0.01, batch_size=7)
     result = training.train(recipe, drawn, lambda row: None)
@@ -196,7 +188,6 @@ def test_validation_uses_the_split_that_is_asked_for(drawn, monkeypatch, followe
     np.testing.assert_array_equal(watched.labels, np.concatenate([s.labels for s in expected]))
 
 
-@pytest.mark.slow
 def test_the_scores_of_both_held_out_splits_are_those_of_their_images(drawn):
     result = training.train(
         small_recipe(epochs=1, validation_split="both"), drawn, lambda row: None
