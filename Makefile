@@ -3,7 +3,8 @@
 #   make book                    build the report from the recorded runs -> _build/html/index.html
 #   make book FER2013=PATH       the same with the dataset at hand: the dataset page shows real faces
 #   make book KEEP_GOING=1       the same though notebooks fail; their pages show the error
-#   make test                    run all tests
+#   make test                    run all tests, on two processes
+#   make test FAST=1             those that train nothing and need neither report nor browser
 #   make test-slurm              run a sweep on a Slurm cluster that this machine becomes; as root
 #   make study FER2013=PATH      train every run of book/study.yml that has no record yet
 #   make study PROFILE=profiles/slurm   the same on a cluster
@@ -56,9 +57,12 @@ book: $(READY)
 	@$(SNAKEMAKE) book
 	@echo "The report is at _build/html/index.html"
 
+# Processes that stay in order of phases: see tests/conftest.py.
+WORKERS = -n 2 --dist loadgroup --no-loadscope-reorder --durations 10
+
 test: $(READY)
 	@echo "Running the tests ..."
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(WORKERS) $(if $(FAST),-m "not slow and not slurm")
 	@echo "All tests passed."
 
 test-slurm: $(READY)

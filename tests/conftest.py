@@ -1,7 +1,9 @@
-"""Fixtures that several test modules share."""
+"""Fixtures that several test modules share, and the order in which tests run."""
 
+import fcntl
 import functools
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -23,7 +25,7 @@ def fer2013_path(tmp_path_factory):
         yield Path(os.environ["FER2013"])
         return
     if not (SHARED_DATA / "unpack.py").is_file():
-        pytest.skip("the real FER-2013 is absent: set FER2013 to its path")
+        pytest.skip("the real FER-2013 is absent: make test FER2013=PATH")
     path = tmp_path_factory.mktemp("fer2013") / "fer2013.csv"
     command = [sys.executable, str(SHARED_DATA / "unpack.py"), "--csv", str(path)]
     subprocess.run(command, check=True)
@@ -32,10 +34,17 @@ def fer2013_path(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def report():
-    """The report of the repository as it stands; built where something has changed."""
-    built = browsing.snakemake("book")
-    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+def report(tmp_path_factory):
+    """The report of the repository as it stands; built by the first worker that asks for it."""
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # whose folder lies in that of the session
+        session = session.parent
+    with (session / "book.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (session / "book").exists():
+            built = browsing.snakemake("book")
+            assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+            (session / "book").touch()
     return browsing.HTML
 
 
@@ -43,7 +52,7 @@ def report():
 def browser():
     """Chromium; of a module, because its event loop would stand in the way of others."""
     if printing.browser() is None:
-        pytest.skip("no Chromium on this machine")
+        pytest.skip("no Chromium: apt install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -72,6 +81,40 @@ def address(report):
         server.shutdown()
 
 
+PHASES = ("fast", "slow", "browser")
+# What takes seconds to make, so that a test that is given it is slow.
+SLOW = {"report", "fer2013_path"}
+# A test module that builds networks: with Keras, or with a module of ours that imports it.
+NETWORKS = r"^import keras$|^from ferutils\.measuring import .*\b(checkpoints|models|training)\b"
+
+
+@functools.cache
+def builds_networks(path):
+    return bool(re.search(NETWORKS, path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def phase(item):
+    """When a test runs: a plain mistake shows at once, and what only a reader sees comes last."""
+    if "browser" in item.fixturenames:
+        return "browser"
+    slow = SLOW.intersection(item.fixturenames) or item.get_closest_marker("slow")
+    return "slow" if slow or builds_networks(item.path) else "fast"
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Where the slow tests are not asked for, spare the seconds in which Keras is imported."""
+    if "not slow" in config.option.markexpr and collection_path.match("test_*.py"):
+        return builds_networks(collection_path) or None
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker and xdist by group
 def pytest_collection_modifyitems(items):
-    """Run the fast tests first, so that a plain mistake shows at once."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    """Order the tests by phase; one worker makes what the slow ones of a module share."""
+    for item in items:
+        if phase(item) != "fast":
+            item.add_marker("slow")
+        if phase(item) == "slow":
+            shared = "dataset" if "fer2013_path" in item.fixturenames else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(shared))
+    items.sort(key=lambda item: PHASES.index(phase(item)))

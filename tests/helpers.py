@@ -1,5 +1,7 @@
 """What several test modules share: a small drawn dataset and fabricated run records."""
 
+import functools
+import inspect
 import shutil
 from datetime import UTC, datetime
 
@@ -15,6 +17,31 @@ EXPLAINED = r"(?s)^Expected .+\. Received: .+\. \S+"
 
 COLUMNS = runs.HISTORY_COLUMNS + runs.HELD_OUT_COLUMNS  # of the history of a new run
 FEW = {"Training": [10] * 7, "PublicTest": [3] * 7, "PrivateTest": [4] * 7}
+
+
+def each(name, values, title=str):
+    """One test over all values, each a subtest; `pytest.mark.parametrize` would make one of each.
+
+    Args:
+        name: the argument of the test that a value is given as.
+        values: an iterable, or a function that gives it.
+        title: what a failure calls a value.
+    """
+
+    def decorate(test):
+        @functools.wraps(test)
+        def over_all(subtests, **fixtures):
+            for value in values() if callable(values) else values:
+                with subtests.test(title(value)):
+                    test(**{name: value}, **fixtures)
+
+        signature = inspect.signature(test)
+        kept = [one for one in signature.parameters.values() if one.name != name]
+        first = inspect.Parameter("subtests", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        over_all.__signature__ = signature.replace(parameters=[first, *kept])
+        return over_all
+
+    return decorate
 
 
 def copy_repository(folder):

@@ -89,7 +89,6 @@ def variables(model):
 # Going on
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", RECIPES)
 def test_a_training_that_goes_on_equals_one_that_was_never_cut_off(way, whole, drawn, file, capsys):
     recipe = recipe_of(way)
@@ -101,7 +100,6 @@ def test_a_training_that_goes_on_equals_one_that_was_never_cut_off(way, whole, d
     assert checkpoint.resumed_after_epochs == [1]
 
 
-@pytest.mark.slow
 def test_it_can_be_cut_off_again_and_again(whole, drawn, file):
     recipe = recipe_of("improved")
     for after in (1, 2):
@@ -111,7 +109,6 @@ def test_it_can_be_cut_off_again_and_again(whole, drawn, file):
     assert checkpoint.resumed_after_epochs == [1, 2]
 
 
-@pytest.mark.slow
 def test_the_best_epoch_before_the_cut_is_the_one_that_is_kept(drawn, file, monkeypatch):
     accuracies, epoch = [0.1, 0.9, 0.2, 0.9], training.epoch
 
@@ -127,7 +124,6 @@ def test_the_best_epoch_before_the_cut_is_the_one_that_is_kept(drawn, file, monk
     check_equal(resumed, whole)
 
 
-@pytest.mark.slow
 def test_a_training_cut_off_after_its_last_epoch_is_only_evaluated(whole, drawn, file, monkeypatch):
     recipe = recipe_of("improved")
     checkpoint, expected = cut_off(recipe, drawn, file, after=3), whole("improved")

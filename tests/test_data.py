@@ -952,7 +952,6 @@ def real(fer2013_path, tmp_path_factory):
     return dataset, seconds
 
 
-@pytest.mark.dataset
 def test_real_dataset_is_the_published_one(real):
     dataset, _ = real
     for split, published in fer2013.FER2013.items():
@@ -961,26 +960,22 @@ def test_real_dataset_is_the_published_one(real):
     assert dataset.differences == ()
 
 
-@pytest.mark.dataset
 def test_real_dataset_is_taken_for_the_published_one(fer2013_path, tmp_path):
     dataset = reading.load_published(str(fer2013_path), tmp_path)
     assert dataset.fingerprints == fer2013.published_fingerprints()
 
 
-@pytest.mark.dataset
 def test_index_is_that_of_the_real_dataset(real):
     assert index.INDEX.read_bytes() == index.pack(real[0])
     assert index.INDEX.stat().st_size <= 300_000
 
 
-@pytest.mark.dataset
 def test_real_dataset_is_read_in_time(real):
     _, (first, *cached) = real
     assert first <= 10
     assert min(cached) <= 0.5  # the least: other work may share the machine
 
 
-@pytest.mark.dataset
 def test_blurred_copy_is_named(real):
     dataset, _ = real
     arrays = {name: (split.images, split.labels) for name, split in dataset.splits.items()}
@@ -993,7 +988,6 @@ def test_blurred_copy_is_named(real):
     assert "instead of f76e9f0f..." in sentence
 
 
-@pytest.mark.dataset
 def test_real_subset_is_stratified(real):
     split = real[0].splits["Training"]
     counts = np.bincount(fer2013.subset(split, 2000).labels, minlength=7)

@@ -18,8 +18,6 @@ from ferutils.claims import metrics
 from ferutils.records import study
 from ferutils.report import figures
 
-pytestmark = pytest.mark.slow
-
 MODELS = ("shallow", "improved", "deep")
 PAGE_BYTES = 3_000_000
 

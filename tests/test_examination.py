@@ -380,8 +380,6 @@ def test_the_recorded_examination_is_of_the_published_dataset():
     assert found.copies_in_all == 1853
 
 
-@pytest.mark.slow
-@pytest.mark.dataset
 def test_the_real_dataset_gives_the_recorded_examination(fer2013_path):
     found, recorded = examining.examine(reading.load(fer2013_path)), examination.read()
     compared = {"near", "near_in_training", "candidates", "linked", "linked_mirrored"}

@@ -105,7 +105,6 @@ def undisturbed(places, quick, monkeypatch):
     return record
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "place, name",
     [(training.storage, "reserve"), (runs, "_write_through")],
@@ -138,7 +137,6 @@ def small_disk(places):
     pytest.skip("a file system can only be mounted by root, where that is allowed")
 
 
-@pytest.mark.slow
 def test_a_small_disk_stops_a_run_with_its_name_and_a_larger_one_lets_it_go_on(
     undisturbed, places, quick, capsys, small_disk
 ):
@@ -201,7 +199,6 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_the_training(
     assert quick == []
 
 
-@pytest.mark.slow
 def test_a_recorded_run_is_read_where_nothing_can_be_written(places, quick, monkeypatch):
     record = recording.obtain(small_recipe())
     (places / "file").write_text("in the way")
@@ -212,7 +209,6 @@ def test_a_recorded_run_is_read_where_nothing_can_be_written(places, quick, monk
 # Records that lost a part: what test_records.py damages, met by a run
 
 
-@pytest.mark.slow
 def test_a_record_without_its_description_is_made_again(places, quick):
     record = recording.obtain(small_recipe())
     (places / "runs" / record.run.id / "run.json").unlink()
@@ -220,7 +216,6 @@ def test_a_record_without_its_description_is_made_again(places, quick):
     assert quick == [1, 2, 1, 2]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("file", runs.CHECKED)
 @pytest.mark.parametrize("damage", ["missing", "cut off", "edited"])
 def test_a_damaged_record_is_an_error_that_says_what_to_do(places, quick, file, damage):
@@ -237,7 +232,6 @@ def test_a_damaged_record_is_an_error_that_says_what_to_do(places, quick, file, 
 # A dataset that changes
 
 
-@pytest.mark.slow
 def test_a_training_does_not_go_on_with_another_dataset(places, quick, monkeypatch, drawn, redrawn):
     with patched(training, "_predict", failing(MemoryError())), pytest.raises(MemoryError):
         recording.obtain(small_recipe())
@@ -299,7 +293,6 @@ def waiting_at_most(seconds):
 # The clock
 
 
-@pytest.mark.slow
 def test_a_clock_set_back_changes_no_time_of_a_run(places, quick, monkeypatch):
     with patched(training, "_predict", failing(MemoryError())), pytest.raises(MemoryError):
         recording.obtain(small_recipe())
@@ -320,7 +313,6 @@ def test_a_clock_set_back_changes_no_time_of_a_run(places, quick, monkeypatch):
 # Home
 
 
-@pytest.mark.slow
 def test_a_home_that_cannot_be_written_to_keeps_nobody_from_training_and_reporting(places):
     notebook = paths.NOTEBOOKS / "shallow.ipynb"
     small = small_recipe(epochs=1, train_images=7, evaluation_images=7)

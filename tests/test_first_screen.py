@@ -8,8 +8,6 @@ import pytest
 from browsing import CONTENTS, PAGES, Links
 from PIL import Image
 
-pytestmark = pytest.mark.slow
-
 FIRST = CONTENTS["root"]
 HEADLINE = "#does-it-reproduce > .tag_headline"
 ANSWERS = "#does-it-reproduce > .tag_answers"

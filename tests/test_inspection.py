@@ -98,7 +98,6 @@ def test_the_recorded_inspection_saw_every_printed_layer_with_an_activation(mode
     assert list(RECORDED.networks[model].activations) == printed
 
 
-@pytest.mark.slow
 def test_a_record_is_read_without_keras():
     code = (
         "import sys; from ferutils.records import inspection; "
@@ -274,7 +273,6 @@ def test_learning_is_seen_before_slow_moving_averages_show_it():
 # ---- the paper's networks -----------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_new_inspection_sees_what_is_recorded():
     found = inspecting.inspect(["shallow"], steps=2)
     new, old = found.networks["shallow"], RECORDED.networks["shallow"]

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from helpers import EXPLAINED, small_dataset
 
+from ferutils import paths
 from ferutils.claims import paper
 from ferutils.dataset import fer2013
 from ferutils.measuring import models, training
-from ferutils.records import recipes
+from ferutils.records import recipes, runs
 
 MODELS = tuple(recipes.PAPER)  # those that the paper prints
 
@@ -64,6 +65,12 @@ def test_the_layer_table_is_the_papers_line_by_line(built, model):
     ]
     assert ours == [tuple(row) for row in printed.rows]
     assert network.name == printed.name
+
+
+def test_the_layers_in_every_record_are_those_of_its_recipes_network():
+    for record in runs.read_all(paths.RECORDED_RUNS):
+        network = models.MODELS[record.recipe.model](record.recipe)
+        assert record.run.layers == training.layer_table(network), record.run.id
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -129,7 +136,6 @@ def test_the_first_loss_is_that_of_guessing(built, model, drawn):
     assert loss == pytest.approx(np.log(7), abs=0.3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", ["shallow", "improved"])
 def test_seventy_images_are_learned_completely(model, drawn):
     keras.utils.set_random_seed(0)
@@ -142,7 +148,6 @@ def test_seventy_images_are_learned_completely(model, drawn):
     assert accuracy == 1
 
 
-@pytest.mark.slow
 def test_seventy_images_are_learned_completely_by_the_deep_model(drawn):
     # Measured in the training steps themselves: three or four are enough to learn the images, but
     # not for the running averages that batch normalisation uses in inference.
@@ -156,7 +161,6 @@ def test_seventy_images_are_learned_completely_by_the_deep_model(drawn):
     assert seen["loss"][0] < 0.2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_trainable_weight_receives_gradient(model, drawn):
     images, labels = (array[::10] if model == "deep" else array for array in drawn)

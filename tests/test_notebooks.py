@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-from helpers import EXPLAINED
+from helpers import EXPLAINED, each
 
 from ferutils import paths
 from ferutils.claims import paper
@@ -19,7 +19,7 @@ from ferutils.report import tables
 from ferutils.site import pages
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
-every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+every_notebook = each("path", NOTEBOOKS, lambda path: path.stem)
 
 
 def read(path):
@@ -151,10 +151,10 @@ def test_figures_and_tables_have_names_of_their_own():
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("place", tables.PLACES)
-def test_each_figure_and_table_of_the_paper_is_matched_and_its_caption_says_so(place):
+def test_each_figure_and_table_of_the_paper_is_matched_and_its_caption_says_so():
     named = dict(pair for path in NOTEBOOKS for pair in captions(path))
-    assert re.search(rf"\b{place}\b", named[tables.PLACES[place]])
+    for place, name in tables.PLACES.items():
+        assert re.search(rf"\b{place}\b", named[name]), place
 
 
 def test_the_introduction_asks_for_claims_that_there_are():

@@ -74,7 +74,7 @@ def test_without_a_browser_it_says_what_to_install(small, monkeypatch):
 @pytest.fixture(scope="module")
 def pdf(report):
     if printing.browser() is None:
-        pytest.skip("Chromium is absent")
+        pytest.skip("no Chromium: apt install chromium")
     return PdfReader(report / "report.pdf")
 
 
@@ -93,7 +93,6 @@ def page_of(report, name):
     return BeautifulSoup((report / f"{name}.html").read_text(), "html.parser").article
 
 
-@pytest.mark.slow
 def test_all_pages_of_the_report_are_printed_and_bookmarked(report, pdf):
     titles = [squeezed(one.title) for one in pdf.outline if not isinstance(one, list)]
     expected = [page_of(report, name).h1 for name in PAGES]
@@ -102,7 +101,6 @@ def test_all_pages_of_the_report_are_printed_and_bookmarked(report, pdf):
     assert titles == [squeezed(title.get_text()) for title in expected]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_caption_is_printed(report, words, page):
     article = page_of(report, page)
@@ -111,7 +109,6 @@ def test_every_caption_is_printed(report, words, page):
     assert all(squeezed(caption.get_text()) in words for caption in article.select(".caption-text"))
 
 
-@pytest.mark.slow
 def test_table_3_is_printed_as_it_stands_in_the_book(report, words):
     rows = page_of(report, "pages/comparison").select("#comparison-table-3 tr")
     assert len(rows) > 12
@@ -119,7 +116,6 @@ def test_table_3_is_printed_as_it_stands_in_the_book(report, words):
         assert squeezed("".join(cell.get_text() for cell in row(["th", "td"]))) in words
 
 
-@pytest.mark.slow
 def test_every_link_leads_to_a_place_in_the_document_or_to_the_web(pdf):
     places, web = 0, 0
     for page in pdf.pages:
@@ -135,7 +131,6 @@ def test_every_link_leads_to_a_place_in_the_document_or_to_the_web(pdf):
     assert places > len(pdf.pages) and web
 
 
-@pytest.mark.slow
 def test_the_paper_names_no_folder_of_the_machine(report, pdf, words):
     assert squeezed(str(report.parents[1])) not in words
     assert str(report) not in str(pdf.metadata)

@@ -5,8 +5,6 @@ from urllib.parse import urlsplit
 import pytest
 from browsing import PAGES
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def page(browser):

@@ -1,5 +1,6 @@
 """Recipes: the paper's values, refusals, run ids, the command, and the notebooks' parameters."""
 
+import itertools
 import re
 import shlex
 
@@ -14,7 +15,7 @@ from ferutils.claims import paper
 from ferutils.dataset import fer2013
 from ferutils.records import recipes, study
 
-MODELS = ("shallow", "improved", "deep")
+MODELS, DATASETS = ("shallow", "improved", "deep"), ("fer2013", "drawn")
 FINGERPRINTS = {split: fer2013.FER2013[split]["fingerprint"] for split in fer2013.SPLITS}
 
 # A value for every field that differs from that of `varied()`.
@@ -97,13 +98,12 @@ def test_the_default_is_the_whole_of_fer2013(model):
     assert not recipe.reduced
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("dataset", ["fer2013", "drawn"])
-def test_none_means_the_default(model, dataset):
-    absent = recipes.make(model=model, dataset=dataset)
+def test_none_means_the_default():
     filled = [name for name, field in recipes.Recipe.model_fields.items() if field.default is None]
-    assert recipes.make(model=model, dataset=dataset, **dict.fromkeys(filled)) == absent
     assert "learning_rate" in filled
+    for model, dataset in itertools.product(MODELS, DATASETS):
+        absent = recipes.make(model=model, dataset=dataset)
+        assert recipes.make(model=model, dataset=dataset, **dict.fromkeys(filled)) == absent
 
 
 def test_drawn_faces_are_trained_small():
@@ -381,12 +381,11 @@ def test_the_command_repeats_the_recipe(name):
     assert through_papermill(recipe) == recipe
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("dataset", ["fer2013", "drawn"])
-def test_the_command_repeats_each_models_defaults(model, dataset):
-    recipe = recipes.make(model=model, dataset=dataset)
-    assert through_papermill(recipe) == recipe
-    assert ("FER2013=PATH" in recipe.command()) == (dataset == "fer2013")
+def test_the_command_repeats_each_models_defaults():
+    for model, dataset in itertools.product(MODELS, DATASETS):
+        recipe = recipes.make(model=model, dataset=dataset)
+        assert through_papermill(recipe) == recipe
+        assert ("FER2013=PATH" in recipe.command()) == (dataset == "fer2013")
 
 
 def test_the_command_repeats_a_recipe_that_differs_in_everything():
@@ -447,9 +446,6 @@ def test_the_texts_networks_have_the_printed_ones_settings_and_notebook(model):
         recipes.make(model="improved_text", dropout_dense=0.5)
 
 
-@pytest.mark.parametrize(
-    "entry", study.load().runs, ids=lambda entry: f"{entry.part}-{entry.recipes[0].model}"
-)
-def test_the_command_of_every_run_of_the_study_gives_its_recipe(entry):
-    for recipe in entry.recipes:
+def test_the_command_of_every_run_of_the_study_gives_its_recipe():
+    for recipe in (recipe for entry in study.load().runs for recipe in entry.recipes):
         assert through_papermill(recipe) == recipe

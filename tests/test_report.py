@@ -12,8 +12,6 @@ from browsing import BROKEN_IMAGES, PAGES, Links, snakemake
 
 from ferutils import paths
 
-pytestmark = pytest.mark.slow
-
 
 def test_a_second_build_has_nothing_to_do(report):
     again = snakemake("book")

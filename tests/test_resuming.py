@@ -19,10 +19,7 @@ from ferutils import paths
 from ferutils.measuring import models, recording
 from ferutils.records import recipes, runs
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
 
 SECONDS = ["training_seconds", "validation_seconds"]
 RECIPE = small_recipe(

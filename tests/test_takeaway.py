@@ -82,7 +82,6 @@ def execute(python, page, folder, *parameters):
     return run(python, "-m", "papermill", f"{page}.ipynb", "out.ipynb", *options, folder=folder)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", NOTEBOOKS)
 def test_the_notebook_of_a_page_runs_in_a_fresh_environment(report, fresh_python, folder, page):
     take(report, page, folder)
@@ -93,7 +92,6 @@ def test_the_notebook_of_a_page_runs_in_a_fresh_environment(report, fresh_python
     assert (folder / "reproduction" / "ferutils").is_dir()
 
 
-@pytest.mark.slow
 def test_other_parameters_without_a_dataset_say_what_they_need(report, fresh_python, folder):
     take(report, "shallow", folder)
     done = execute(fresh_python, "shallow", folder, "-p", "learning_rate", "0.5")
@@ -155,7 +153,6 @@ def public_repository(report, tmp_path_factory):
     return repository
 
 
-@pytest.mark.slow
 def test_without_archive_the_first_cell_clones_the_repository(
     public_repository, folder, monkeypatch
 ):
@@ -167,7 +164,6 @@ def test_without_archive_the_first_cell_clones_the_repository(
     assert again.stdout == done.stdout
 
 
-@pytest.mark.slow
 def test_the_branch_of_notebooks_holds_every_notebook_and_what_binder_needs(public_repository):
     listed = succeed(
         "git", "ls-tree", "-r", "--name-only", "notebooks", folder=public_repository
@@ -188,7 +184,6 @@ def test_binder_installs_the_lock_and_the_package():
     )
 
 
-@pytest.mark.slow
 def test_on_colab_the_first_cell_installs_what_is_missing_and_nothing_else(
     report, fresh_python, folder, monkeypatch
 ):
@@ -249,7 +244,6 @@ def test_an_exported_notebook_starts_from_the_parameters_of_its_page(tmp_path):
     assert code.outputs == [] and code.execution_count is None
 
 
-@pytest.mark.slow
 def test_the_notebook_downloaded_by_a_click_is_one(report, browser):
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=report)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -315,7 +309,6 @@ def test_what_lies_beside_our_files_is_not_given_away(tmp_path, monkeypatch, git
     assert exporting.files() == [Path(record), Path("book/study.yml")]
 
 
-@pytest.mark.slow
 def test_the_report_ships_the_reproduction_as_it_is(report):
     shipped = (report / "_downloads" / exporting.ARCHIVE).read_bytes()
     assert shipped == exporting.reproduction()
@@ -341,7 +334,6 @@ def small_report(request, report, tmp_path_factory):
     return request.param, root / "_build" / "html" / "pages" / "disagreements.html"
 
 
-@pytest.mark.slow
 def test_a_page_leads_to_colab_and_binder_where_its_address_is_known(small_report, browser):
     known, file = small_report
     links = Links(file.read_text()).targets
@@ -380,7 +372,6 @@ def test_the_printed_citation_is_that_of_the_citation_file_and_of_the_bibliograp
     assert printed["mondal2022"].persons == listed["mondal2022"].persons
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_leads_to_the_citation(report, page):
     file = report / f"{page}.html"

@@ -67,7 +67,6 @@ def numbers(history):
 # What comes out
 
 
-@pytest.mark.slow
 def test_the_history_has_a_row_per_epoch_and_each_is_reported(trained, random_recipe):
     result, rows = trained
     assert tuple(result.history.columns) == COLUMNS
@@ -78,7 +77,6 @@ def test_the_history_has_a_row_per_epoch_and_each_is_reported(trained, random_re
     assert result.kept_epoch == random_recipe.epochs == 2
 
 
-@pytest.mark.slow
 def test_log_probabilities_are_those_of_the_model(trained, drawn):
     result, _ = trained
     for split in runs.HELD_OUT:
@@ -91,7 +89,6 @@ def test_log_probabilities_are_those_of_the_model(trained, drawn):
         np.testing.assert_allclose(one.log_probabilities, log_softmax(logits), rtol=HALF)
 
 
-@pytest.mark.slow
 def test_scores_follow_from_the_predictions(trained):
     result, _ = trained
     assert set(result.kept.scores) == set(fer2013.SPLITS)
@@ -103,7 +100,6 @@ def test_scores_follow_from_the_predictions(trained):
         assert score.loss == pytest.approx(cross_entropy(one), rel=HALF)
 
 
-@pytest.mark.slow
 def test_the_last_validation_is_that_of_the_split_followed(trained):
     result, _ = trained
     last = result.history.iloc[-1]
@@ -111,7 +107,6 @@ def test_the_last_validation_is_that_of_the_split_followed(trained):
     assert last["validation_loss"] == result.kept.scores["PublicTest"].loss
 
 
-@pytest.mark.slow
 def test_the_layers_are_those_of_the_network(trained):
     result, _ = trained
     assert [row.name for row in result.layers] == [
@@ -123,7 +118,6 @@ def test_the_layers_are_those_of_the_network(trained):
 # Seeds
 
 
-@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_numbers_twice(trained, random_recipe, drawn):
     first, _ = trained
     again = training.train(random_recipe, drawn, lambda row: None)
@@ -136,7 +130,6 @@ def test_the_same_recipe_gives_the_same_numbers_twice(trained, random_recipe, dr
         )
 
 
-@pytest.mark.slow
 def test_another_seed_gives_other_numbers(trained, random_recipe, drawn):
     first, _ = trained
     seed = random_recipe.model_copy(update={"seed": 4, "epochs": 1})
@@ -184,7 +177,6 @@ def test_the_weights_of_the_kept_epoch_are_kept(drawn, monkeypatch, kept, accura
         np.testing.assert_array_equal(weight, then)
 
 
-@pytest.mark.slow
 def test_the_best_epoch_is_the_one_that_is_evaluated(drawn):
     recipe = small_recipe(epochs=5, kept_epoch="best", learning_rate=0.01, batch_size=7)
     result = training.train(recipe, drawn, lambda row: None)
@@ -198,7 +190,6 @@ def test_the_best_epoch_is_the_one_that_is_evaluated(drawn):
 # The images that are used
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("followed", ["PublicTest", "PrivateTest", "both"])
 def test_validation_is_the_split_that_is_asked_for(drawn, followed):
     recipe = small_recipe(epochs=1, validation_split=followed)
@@ -273,7 +264,6 @@ def test_the_device_has_a_name_or_is_the_processor():
 # One training, many answers
 
 
-@pytest.mark.slow
 def test_a_longer_training_measures_what_shorter_ones_would(drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(keeping, "HORIZONS", (3,))
     longer = recorded(small_recipe(epochs=5, learning_rate=0.01), drawn, tmp_path)

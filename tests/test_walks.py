@@ -23,8 +23,6 @@ from ferutils.records import recipes, runs
 from ferutils.records import study as study_module
 from ferutils.report import interactive, run_tables
 
-pytestmark = pytest.mark.slow
-
 STATIC = paths.BOOK / "_static"
 NEEDS = runpy.run_path(str(paths.BOOK / "_extensions" / "interactive.py"))["NEEDS"]
 MODELS = ("shallow", "improved", "deep")
