@@ -96,7 +96,7 @@ ALL_TABLES = {
     "table_3": lambda: tables.table_3(PAPER, WHOLE),
     "claims": lambda: tables.claims(PAPER, FINDINGS),
     "at_a_glance": lambda: tables.at_a_glance(FINDINGS, WHOLE),
-    "by_kind": lambda: tables.by_kind(PAPER, FINDINGS),
+    "by_kind": lambda: tables.by_kind(FINDINGS),
     "left_open": lambda: tables.left_open(PAPER),
     "inspected": lambda: tables.inspected(inspection.read()),
     "effort": lambda: tables.effort(WHOLE),
@@ -376,7 +376,7 @@ def test_every_verdict_has_a_colour_in_light_and_in_dark():
 
 
 def test_claims_by_kind_are_counted_once():
-    frame = tables.by_kind(PAPER, FINDINGS)
+    frame = tables.by_kind(FINDINGS)
     counts = frame.set_index("Claims about").map(lambda text: int(text.strip("*") or 0))
     assert counts.index[:3].tolist() == [
         f"Table\u00a03,\u00a0{model}" for model in ("shallow", "improved", "deep")

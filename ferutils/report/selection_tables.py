@@ -55,15 +55,23 @@ def _photographs(one: Selection) -> int:
 
 
 def _answers(one: Selection) -> dict[str, str]:
-    texts = {name.capitalize(): _chosen(one, cell) for name, cell in one.choices.items()}
+    tells = not one.finished or one.above_chance
+    texts = {name.capitalize(): _chosen(one, cell) for name, cell in one.choices.items() if tells}
     if one.finished:
         count = len(one.found.trainings)
         texts |= {
-            "The paper less the best, in points (95 % interval)": _difference(one),
+            "The paper less the best, in points (95 % interval)": _difference(one)
+            if tells
+            else "–",
             f"Always “{one.always[0]}”": percent(one.always[1]),
             "Networks with one answer only": f"{one.of_one_answer:,} of {count:,}",
         }
-    return texts | {"Verdict on the paper's values": SIGNS[selection.verdict(one, one.paper)]}
+    return texts | {
+        f"Verdict on the paper's {factor.replace('_', ' ')}": SIGNS[
+            selection.verdict(one, factor, getattr(one.paper, factor))
+        ]
+        for factor in Cell._fields
+    }
 
 
 def _chosen(one: Selection, cell: Cell) -> str:
