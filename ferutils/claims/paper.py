@@ -467,7 +467,7 @@ def difference_verdict(
     printed, rounding = first.value - second.value, first.rounding + second.rounding + BORDER
     if math.isnan(low):
         return Verdict.UNDECIDED
-    if not low - rounding <= printed <= high + rounding:
+    if high < 0 or not low - rounding <= printed <= high + rounding:
         return Verdict.NOT_REPRODUCED
     significant = p_value < ALPHA and low > 0
     return Verdict.REPRODUCED if significant else Verdict.UNDECIDED

@@ -149,8 +149,10 @@ class Selection:
         return float(stats.friedmanchisquare(*by_fold).pvalue)
 
     @property
-    def above_chance(self) -> bool:
-        """Whether the best cell is more than a standard error above always the same answer."""
+    def measures(self) -> bool:
+        """Whether it is finished, and its best cell a standard error above always one answer."""
+        if not self.finished:
+            return False
         best = self.cells.loc[self.best]
         return bool(best["accuracy"] - best["accuracy_error"] > self.always[1] + BORDER)
 
@@ -181,7 +183,7 @@ def verdict(chosen: Selection, factor: str, value: float) -> Verdict:
     cell = chosen.paper._replace(**{factor: value})
     if not chosen.finished or chosen.found.reduced or cell not in chosen.cells.index:
         return Verdict.NOT_TESTED
-    if not chosen.above_chance or chosen.p_value(factor) >= ALPHA:
+    if not chosen.measures or chosen.p_value(factor) >= ALPHA:
         return Verdict.UNDECIDED
     within = chosen.within(cell, of=chosen.along(factor)[0])
     return Verdict.REPRODUCED if within else Verdict.NOT_REPRODUCED

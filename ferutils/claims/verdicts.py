@@ -135,7 +135,7 @@ def _comparison(paper: Paper, study: Study, claim: StatementClaim) -> Finding:
     else:
         p_values = corrected(study)
         each = {
-            difference_verdict(*pair, one.low, one.high, p_values[names])
+            difference_verdict(*pair, one.low, one.high, p_values[frozenset(names)])
             for pair, names, one in zip(pairs, networks, leads, strict=True)
         }
         order = (Verdict.NOT_REPRODUCED, Verdict.UNDECIDED, Verdict.REPRODUCED)
@@ -159,11 +159,11 @@ def lead(study: Study, first: str, second: str) -> Lead | None:
     return found if min(map(len, sides)) > 1 else Lead(found.value, *[math.nan] * 4)
 
 
-def corrected(study: Study) -> dict[tuple[str, str], float]:
+def corrected(study: Study) -> dict[frozenset[str], float]:
     """The p-values of the pairs of FAMILY, corrected by Holm; of an untested pair, 1."""
     leads = [lead(study, *pair) for pair in FAMILY]
     raw = [one.p_value if one and not math.isnan(one.p_value) else 1.0 for one in leads]
-    return dict(zip(FAMILY, metrics.holm(raw), strict=True))
+    return dict(zip(map(frozenset, FAMILY), metrics.holm(raw), strict=True))
 
 
 def is_selected(claim: NumberClaim | StatementClaim) -> bool:
@@ -178,7 +178,7 @@ def _selected(claim: NumberClaim | StatementClaim) -> Finding:
     chosen = selection.read(subject)
     if not chosen.finished:
         return Finding(claim, [], Verdict.NOT_TESTED)
-    if chosen.found.reduced or not chosen.above_chance:
+    if chosen.found.reduced or not chosen.measures:
         found = Verdict.NOT_TESTED if chosen.found.reduced else Verdict.UNDECIDED
         return Finding(claim, [], found, selected=True)
     if claim.kind == "statement":

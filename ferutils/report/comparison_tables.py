@@ -25,7 +25,6 @@ from ferutils.report.tables import (
     measured,
     network,
     percent,
-    quantity,
     spread,
     with_interval,
 )
@@ -295,10 +294,15 @@ def power(paper: Paper, found: Study) -> pd.DataFrame:
         row = {"Network": model, "Measure": measure.replace("_", " ")}
         row |= {"Runs": str(len(finding.measured)), "Seen in 80\u00a0% of cases": "–"}
         margin = paper.margin(claim.unit)
-        row |= {"Margin": quantity(margin, claim.unit), "Runs that would see the margin": "–"}
+        row |= {"Margin": _size(margin, claim.unit), "Runs that would see the margin": "–"}
         if len(finding.measured) > 1:
             told = metrics.power(finding.measured, margin)
-            row["Seen in 80\u00a0% of cases"] = quantity(told.seen, claim.unit)
+            row["Seen in 80\u00a0% of cases"] = _size(told.seen, claim.unit)
             row["Runs that would see the margin"] = str(told.runs)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _size(difference: float, unit: str) -> str:
+    """A difference without its sign, of shares in percentage points."""
+    return f"{100 * difference:.1f}\u00a0points" if unit == "fraction" else f"{difference:.3f}"

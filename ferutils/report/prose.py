@@ -115,7 +115,7 @@ def selected(chosen: Selection) -> Markdown:
     if not chosen.finished:
         return Markdown("Open: there is no choice before every cell has been trained in each fold.")
     emotion, always = chosen.always
-    if not chosen.above_chance:
+    if not chosen.measures:
         return Markdown(
             "**This heat map decides nothing**: its best cell is not more than one standard error "
             f"above always “{emotion}”, so none of its numbers is a measurement. "
