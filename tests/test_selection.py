@@ -226,7 +226,7 @@ PAPERS_DEEP = Cell(1e-4, 512)
 def test_that_no_other_setting_is_more_accurate_holds_fold_by_fold(
     monkeypatch, papers, outcomes, verdict
 ):
-    cells = {cell: values + [0.5, 0.5] for cell, values in DEEP.items()}
+    cells = {cell: [*values, 0.5, 0.5] for cell, values in DEEP.items()}
     chosen = selected(cells | {PAPERS_DEEP: papers}, "deep")
     (one,) = [one for one in of_claims(monkeypatch, chosen) if one.claim.kind == "statement"]
     assert (one.measured, one.verdict) == (outcomes, verdict)

@@ -52,7 +52,7 @@ def verdict_of(quantity, found):
 
 @pytest.mark.parametrize("quantity", sorted({claim.quantity for claim in NUMBERS}))
 def test_a_number_is_measured_or_a_setting(quantity):
-    subject, measure = quantity.split(".")
+    subject, _measure = quantity.split(".")
     measured, seen = verdicts.measurements(WHOLE, quantity)
     given = claim_of(quantity).about == "settings"
     runs = 0 if given else 1 if subject == "dataset" else len(SEEDS)
@@ -563,7 +563,7 @@ def test_the_pictures_are_photographs_where_none_is_blank_or_a_notice(monkeypatc
     quantity = "dataset.only_photographs"
     assert outcomes(quantity, NONE) == [False]
     found = examination.read()
-    nothing = dict.fromkeys(found.blank, [])
+    nothing = {key: [] for key in found.blank}
     for blank, notices, holds in (
         (nothing, nothing, True),
         (nothing | {"Training": [3]}, nothing, False),
