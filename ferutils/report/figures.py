@@ -557,7 +557,7 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
         Line2D([], [], marker="o", lw=2, ms=5, color=INDIGO),
     ]
     labels = ["the paper", "its rounding, our margin", "our runs, prediction interval"]
-    _legend_below(figure, handles, labels, 3)
+    _legend_below(figure, handles, labels, 2)
     figure.plotted = (
         table.explode("measured")
         .rename(columns={"low": "interval_low", "high": "interval_high"})
