@@ -193,11 +193,17 @@ def test_a_difference_the_other_way_round_is_never_reproduced():
 def test_the_rule_in_words_has_all_its_numbers_and_verdicts():
     told = PAPER.told(PAPER.rule.text)
     assert all(word.value in told for word in Verdict if word is not Verdict.NOT_TESTED)
-    for number in ("95%", "5%", "1.0\u00a0points", "0.045 for a loss", PAPER.rule.family):
+    for number in (
+        "95\u00a0%",
+        "5\u00a0%",
+        "1.0\u00a0points",
+        "0.045 for a loss",
+        PAPER.rule.family,
+    ):
         assert number in told
     assert "{cite}`lakens2017`" in told
     assert not re.search(r"\{(?!cite)", told)
-    assert "5% or more" in PAPER.told(PAPER.rule.cross_validation)
+    assert "5\u00a0% or more" in PAPER.told(PAPER.rule.cross_validation)
 
 
 def test_what_the_rule_cites_is_in_the_bibliography():

@@ -324,8 +324,8 @@ class Paper(Part):
     def told(self, text: str) -> str:
         """A text of the rule with its numbers."""
         return text.format(
-            confidence=f"{CONFIDENCE:.0%}",
-            alpha=f"{ALPHA:.0%}",
+            confidence=f"{100 * CONFIDENCE:.0f}\u00a0%",
+            alpha=f"{100 * ALPHA:.0f}\u00a0%",
             margin_fraction=f"{100 * self.margin('fraction'):.1f}\u00a0points",
             margin_nats=f"{self.margin('nats'):.3f}",
             family=self.rule.family,

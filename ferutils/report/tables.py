@@ -349,13 +349,13 @@ def at_a_glance(paper: Paper, found: Sequence[Finding], study: Study) -> pd.Data
     counts = Counter(finding.verdict for finding in results)
     layers = verdicts.rows_as_printed(paper, study)
     dataset = [one.verdict == Verdict.REPRODUCED for one in found if one.claim.about == "dataset"]
-    rows = {"Results of the paper": f"{len(results)}"}
+    rows = {"Results": f"{len(results)}"}
     rows |= {f"[{SIGNS[one]}]{{.{verdict_class(one)}}}": f"{counts[one]}" for one in Verdict}
     rows |= {
         "Layers as printed": f"{sum(layers)} of {len(layers)}",
         "Dataset as described": f"{sum(dataset)} of {len(dataset)}",
         "Runs recorded": f"{len(study.records)} of {study.wanted}",
-        "Training": f"{study.hours:.1f} hours on {study.devices or '–'}",
+        "Training": f"{study.hours:.1f} hours",
     }
     return pd.DataFrame({"What": rows.keys(), "How much": rows.values()})
 
