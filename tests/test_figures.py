@@ -398,9 +398,7 @@ def test_claimed_and_measured_has_a_diamond_per_claim_and_a_point_per_run():
         rows = table[table["measure"].str.endswith(quantity)]
         assert [line.get_xdata()[0] for line in of_kind(ax, "D")] == rows["claimed"].tolist()
         runs = [len(line.get_xdata()) for line in of_kind(ax, "o")]
-        assert runs == [3, 3, 1, 1]
-        hollow = [line.get_markerfacecolor() == "none" for line in of_kind(ax, "o")]
-        assert hollow == [False, False, True, True]
+        assert runs == [3, 3]  # a reduced run measures nothing here
         bars = [line.get_xdata() for line in ax.lines if line.get_linewidth() == 7]
         margins = [(high - low) / 2 for low, high in bars]
         assert margins == pytest.approx(rows["margin"].tolist())

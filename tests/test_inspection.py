@@ -163,10 +163,6 @@ def test_a_network_that_was_not_inspected_decides_nothing():
     assert found.outcome("passes_sanity_checks", ["deep"]) == []
 
 
-def test_near_guessing_is_the_tolerance_of_every_loss():
-    assert paper.load().tolerances["nats"] == inspection.NEAR_GUESSING
-
-
 # ---- what is seen of a network ------------------------------------------------------------------
 
 

@@ -341,3 +341,28 @@ def test_a_lead_widens_with_the_spread_of_the_seeds_and_counts_the_images():
     assert turned.value == -steady.value and turned.probability < 0.01
     with pytest.raises(ValueError, match="Expected predictions of the same images"):
         metrics.lead([run(1)], [answers(labels[:6], labels[:6])])
+
+
+def test_the_p_value_of_a_lead_is_two_sided_and_never_zero():
+    labels = np.arange(700) % 7
+    right, wrong = answers(labels, labels), answers(labels, (labels + 1) % 7)
+    assert metrics.lead([right, right], [right, right]).p_value == 1
+    least = pytest.approx(2 / (metrics.RESAMPLES + 1))
+    assert metrics.lead([right, right], [wrong, wrong]).p_value == least
+    assert metrics.lead([wrong, wrong], [right, right]).p_value == least
+
+
+# Of a two-sided t test at 5 %, as Cohen's tables and statsmodels' TTestPower have it.
+@pytest.mark.parametrize(("effect", "runs"), [(0.5, 34), (0.8, 15), (1.0, 10), (2.0, 5)])
+def test_the_runs_that_would_see_an_effect_are_those_of_the_tables(effect, runs):
+    values = [1, 2, 3]  # standard deviation 1
+    assert metrics.power(values, effect).runs == runs
+
+
+def test_the_effect_that_runs_see_is_in_the_values_unit():
+    found = metrics.power([1, 2, 3, 4, 5], 1).seen
+    assert found == pytest.approx(1.682 * np.std([1, 2, 3, 4, 5], ddof=1), abs=0.01)
+    tenth = metrics.power([0.1, 0.2, 0.3, 0.4, 0.5], 1).seen
+    assert tenth == pytest.approx(found / 10)
+    assert metrics.power([3, 3, 3], 1) == (0, 2)
+    assert metrics.power([1, 2], 1).seen > 5  # two runs see hardly anything

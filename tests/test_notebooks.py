@@ -13,7 +13,6 @@ import pytest
 from helpers import EXPLAINED, each
 
 from ferutils import paths
-from ferutils.claims import paper
 from ferutils.records import runs
 from ferutils.report import tables
 from ferutils.site import pages
@@ -155,14 +154,6 @@ def test_each_figure_and_table_of_the_paper_is_matched_and_its_caption_says_so()
     named = dict(pair for path in NOTEBOOKS for pair in captions(path))
     for place, name in tables.PLACES.items():
         assert re.search(rf"\b{place}\b", named[name]), place
-
-
-def test_the_introduction_asks_for_claims_that_there_are():
-    cells = code_cells(paths.NOTEBOOKS / "introduction.ipynb")
-    nodes = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
-    (names,) = (ast.literal_eval(node) for node in nodes if isinstance(node, ast.List))
-    claims = paper.load()
-    assert [claims.claim(name).id for name in names] == names
 
 
 # ---- as papermill executes them -----------------------------------------------------------------

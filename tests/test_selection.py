@@ -27,13 +27,6 @@ CLEAR = made([0.50, 0.51, 0.52], [0.60, 0.61, 0.62])
 NEAR = made([0.60, 0.63, 0.59], [0.60, 0.62, 0.61])
 FIRST = made([0.60, 0.61, 0.62], [0.50, 0.51, 0.52])
 SAME = selected({cell: [0.40, 0.40, 0.40] for cell in (*POOR, FEWER, PAPERS, MORE)})
-# No cell is better than another in every fold.
-NOISE = selected(
-    {
-        cell: np.roll([0.5 + number / 100 for number in range(9)], shift).tolist()
-        for shift, cell in enumerate((*POOR, FEWER, PAPERS, MORE))
-    }
-)
 BELOW = made([0.30, 0.31, 0.32], [0.35, 0.36, 0.37], [0.31, 0.32, 0.33])
 BARELY = made([0.30, 0.31, 0.32], [0.40, 0.44, 0.37], [0.31, 0.32, 0.33])
 UNFINISHED = made([0.5, 0.5, 0.5], [0.6, 0.6, 0.6], trainings=4)
@@ -111,46 +104,77 @@ def test_networks_that_answer_one_emotion_only_are_counted():
 # ---- whether it decides anything, and the verdict -----------------------------------------------
 
 
-def test_cells_that_differ_in_every_fold_are_told_apart():
-    assert CLEAR.p_value < 0.05
-    assert CLEAR.tells_apart
-
-
-@pytest.mark.parametrize(
-    "chosen", [SAME, NOISE, BELOW, BARELY], ids=["same", "noise", "below", "barely"]
+RATE, WIDTH = Cell._fields
+# The widths do not differ, the learning rates do; and the other way round.
+BY_RATE = selected(
+    {
+        Cell(rate, width): np.roll([start, start + 0.01, start + 0.02], shift).tolist()
+        for rate, start in ((1e-4, 0.2), (1e-3, 0.6), (1e-2, 0.3))
+        for shift, width in enumerate((512, 1024, 2048))
+    }
 )
-def test_what_could_be_chance_or_one_answer_tells_nothing_apart(chosen):
-    assert not chosen.tells_apart
+BY_WIDTH = selected(
+    {
+        Cell(rate, width): np.roll([start, start + 0.01, start + 0.02], shift).tolist()
+        for shift, rate in enumerate((1e-4, 1e-3, 1e-2))
+        for width, start in ((512, 0.5), (1024, 0.6), (2048, 0.7))
+    }
+)
 
 
-def test_the_reason_is_known():
-    assert (SAME.p_value, NOISE.above_chance) == (1, True)
-    assert NOISE.p_value > 0.05
-    assert BELOW.p_value < 0.05 and not BELOW.above_chance
-    assert BARELY.p_value < 0.05 and not BARELY.above_chance
+def test_each_factor_is_tested_along_the_papers_value_of_the_other():
+    assert BY_RATE.along(RATE) == [PAPERS, Cell(1e-2, 1024), Cell(1e-4, 1024)]
+    assert set(BY_RATE.along(WIDTH)) == {FEWER, PAPERS, MORE}
+    for chosen, differs, other in ((BY_RATE, RATE, WIDTH), (BY_WIDTH, WIDTH, RATE)):
+        by_fold = chosen.accuracies.loc[chosen.along(differs)].to_numpy()
+        assert chosen.p_value(differs) == stats.friedmanchisquare(*by_fold).pvalue < 0.05
+        assert chosen.p_value(other) > 0.05
+
+
+def test_equal_cells_and_two_of_them_tell_nothing():
+    assert SAME.p_value(WIDTH) == 1
+    other = {Cell(1e-2, count): [0.1] * 3 for count in (512, 1024)}
+    two = selected(other | {FEWER: [0.1] * 3, PAPERS: [0.9, 0.8, 0.7]})
+    assert two.p_value(WIDTH) == two.p_value(RATE) == 1
+
+
+def test_cells_that_are_no_better_than_one_answer_measure_nothing():
+    assert CLEAR.measures
+    assert not any(one.measures for one in (BELOW, BARELY, UNFINISHED, NONE))
 
 
 @pytest.mark.parametrize(
     ("chosen", "verdict"),
     [
-        (NEAR, Verdict.REPRODUCED),
         (FIRST, Verdict.REPRODUCED),
         (CLEAR, Verdict.NOT_REPRODUCED),
         (SAME, Verdict.UNDECIDED),
-        (NOISE, Verdict.UNDECIDED),
         (BELOW, Verdict.UNDECIDED),
-        (SMALL, Verdict.REDUCED),
-        (SHORT, Verdict.REDUCED),
+        (BARELY, Verdict.UNDECIDED),
+        (SMALL, Verdict.NOT_TESTED),
+        (SHORT, Verdict.NOT_TESTED),
         (UNFINISHED, Verdict.NOT_TESTED),
         (NONE, Verdict.NOT_TESTED),
     ],
 )
 def test_the_verdict_follows_the_rule(chosen, verdict):
-    assert selection.verdict(chosen, chosen.paper) == verdict
+    assert selection.verdict(chosen, WIDTH, 1024) == verdict
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rate", "width"),
+    [
+        (BY_RATE, Verdict.REPRODUCED, Verdict.UNDECIDED),
+        (BY_WIDTH, Verdict.UNDECIDED, Verdict.NOT_REPRODUCED),
+    ],
+)
+def test_each_value_has_its_own_verdict(chosen, rate, width):
+    assert selection.verdict(chosen, RATE, 1e-3) == rate
+    assert selection.verdict(chosen, WIDTH, 1024) == width
 
 
 def test_values_that_were_not_tried_are_not_tested():
-    assert selection.verdict(CLEAR, Cell(0.5, 1024)) == Verdict.NOT_TESTED
+    assert selection.verdict(CLEAR, RATE, 0.5) == Verdict.NOT_TESTED
 
 
 # ---- claims -------------------------------------------------------------------------------------
@@ -166,10 +190,13 @@ def of_claims(monkeypatch, chosen):
     ]
 
 
-def test_claims_on_both_values_share_the_verdict_of_their_cell(monkeypatch):
+def test_claims_on_both_values_have_the_verdict_of_their_factor(monkeypatch):
     found = of_claims(monkeypatch, CLEAR)
     assert {one.claim.id for one in found} >= {"table-1-learning-rate", "table-1-hidden-neurons"}
-    assert {one.verdict for one in found} == {Verdict.NOT_REPRODUCED}
+    assert {one.claim.quantity: one.verdict for one in found} == {
+        "shallow.learning_rate": selection.verdict(CLEAR, RATE, 1e-3),
+        "shallow.hidden_neurons": Verdict.NOT_REPRODUCED,
+    }
     measured = {one.claim.quantity: one.measured for one in found}
     assert measured == {"shallow.learning_rate": [1e-3], "shallow.hidden_neurons": [2048]}
     assert {tables.measured(one) for one in found} == {"0.001", "2,048"}
@@ -184,27 +211,36 @@ def test_claims_are_not_tested_without_a_finished_cross_validation(monkeypatch):
             assert tables.runs(one) == "–"
 
 
-DEEP = {Cell(rate, count): [0.20, 0.22, 0.21] for rate in (1e-4, 1e-3) for count in (512, 1024)}
+DEEP = {Cell(rate, count): [0.50, 0.52, 0.51] for rate in (1e-4, 1e-3) for count in (512, 1024)}
 PAPERS_DEEP = Cell(1e-4, 512)
 
 
 @pytest.mark.parametrize(
     ("papers", "outcomes", "verdict"),
     [
-        ([0.60, 0.61, 0.62], [True, True, True], Verdict.REPRODUCED),
-        ([0.60, 0.61, 0.15], [True, True, False], Verdict.UNDECIDED),
-        ([0.10, 0.10, 0.15], [False, False, False], Verdict.NOT_REPRODUCED),
+        ([0.60] * 5, [True] * 5, Verdict.REPRODUCED),
+        ([0.60] * 4 + [0.15], [True] * 4 + [False], Verdict.UNDECIDED),
+        ([0.10] * 5, [False] * 5, Verdict.NOT_REPRODUCED),
     ],
 )
 def test_that_no_other_setting_is_more_accurate_holds_fold_by_fold(
     monkeypatch, papers, outcomes, verdict
 ):
-    chosen = selected(DEEP | {PAPERS_DEEP: papers}, "deep")
+    cells = {cell: [*values, 0.5, 0.5] for cell, values in DEEP.items()}
+    chosen = selected(cells | {PAPERS_DEEP: papers}, "deep")
     (one,) = [one for one in of_claims(monkeypatch, chosen) if one.claim.kind == "statement"]
     assert (one.measured, one.verdict) == (outcomes, verdict)
-    reduced = selected(DEEP | {PAPERS_DEEP: papers}, "deep", images=450)
-    found = of_claims(monkeypatch, reduced)
-    assert {one.verdict for one in found} == {Verdict.REDUCED}
+    reduced = selected(cells | {PAPERS_DEEP: papers}, "deep", images=750)
+    for one in of_claims(monkeypatch, reduced):
+        assert (one.measured, one.verdict) == ([], Verdict.NOT_TESTED)
+
+
+def test_what_is_no_better_than_one_answer_is_no_measurement(monkeypatch):
+    for one in of_claims(monkeypatch, BELOW):
+        assert (one.measured, one.verdict) == ([], Verdict.UNDECIDED)
+    assert set(selection_tables.cells(BELOW)["Accuracy"]) == {"–"}
+    told = selection_tables.verdicts([BELOW]).set_index("What")["Shallow network"]
+    assert "Best" not in told
 
 
 # ---- as a page says it --------------------------------------------------------------------------
@@ -230,12 +266,15 @@ def test_what_is_current_whole_and_finished_needs_no_notice(monkeypatch):
 @pytest.mark.parametrize(
     ("chosen", "said", "unsaid"),
     [
-        (CLEAR, ["is not within one", "−10.0"], ["decides nothing"]),
+        (CLEAR, ["is not within one", "−10.0", "Hidden neurons: the cells"], ["decides nothing"]),
         (NEAR, ["is within one"], ["decides nothing", "not within"]),
         (FIRST, ["cell is the best"], ["decides nothing"]),
-        (SAME, ["decides nothing", "by chance", "above always “happy”"], []),
-        (NOISE, ["decides nothing", "by chance"], ["above always"]),
-        (BELOW, ["decides nothing", "above always “happy”"], ["by chance"]),
+        (BY_RATE, ["other value differ", "by chance"], ["decides nothing"]),
+        (
+            BELOW,
+            ["decides nothing", "above always “happy”"],
+            ["by chance", "best cell is learning"],
+        ),
         (NONE, ["Open"], []),
         (UNFINISHED, ["Open"], []),
     ],
@@ -255,7 +294,7 @@ def test_networks_of_one_answer_are_told():
 
 
 def test_the_rule_names_all_verdicts():
-    text = prose.selection_rule().data
+    text = prose.selection_rule(PAPER).data
     for word in Verdict:
         assert word in text
 
@@ -278,7 +317,7 @@ def test_the_tables_hold_the_numbers():
     assert chosen["The paper"] == "0.001 and 1,024: 51.0\u00a0%"
     assert chosen["Best"] == "0.001 and 2,048: 61.0\u00a0%"
     assert chosen["Always “happy”"] == "40.0\u00a0%"
-    assert chosen.iloc[-1] == tables.SIGNS[Verdict.NOT_REPRODUCED]
+    assert chosen["Verdict on the paper's hidden neurons"] == tables.SIGNS[Verdict.NOT_REPRODUCED]
     cells = selection_tables.cells(CLEAR)
     (row,) = cells[cells["Chosen by"] == "the paper"].to_dict("records")
     assert (row["Learning rate"], row["Hidden neurons"]) == ("0.001", "1,024")

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import optimize, special, stats
 from sklearn import metrics
 
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records.runs import Predictions
 
 CONFIDENCE = 0.95  # of every interval
-SIGNIFICANCE = 0.05  # below which a corrected p-value is called a difference
+POWER = 0.8  # of a test: how often it finds what is there
 CALIBRATION_BINS = 15  # as Guo et al. count them
 RESAMPLES = 2000  # of a bootstrap
 
@@ -238,6 +238,42 @@ def difference(first: Predictions, second: Predictions) -> Interval:
     return Interval(mean, mean - float(half), mean + float(half))
 
 
+class Power(NamedTuple):
+    """What a number of runs can see of a difference between their mean and a fixed number.
+
+    Attributes:
+        seen: the smallest difference that a t test finds in 80 % of cases, in the values' unit.
+        runs: how many runs would find a given difference so often.
+    """
+
+    seen: float
+    runs: int
+
+
+def power(values: Sequence[float], difference: float) -> Power:
+    """What a two-sided one-sample t test with as many runs would see, of 80 % power.
+
+    Source: J. Cohen, Statistical Power Analysis for the Behavioral Sciences, 2nd ed. (1988).
+
+    Args:
+        values: of two runs or more, whose standard deviation is taken for the true one.
+        difference: that `runs` asks for, above 0, in the values' unit.
+    """
+    deviation = float(np.std(values, ddof=1))
+    if deviation == 0:
+        return Power(0.0, 2)
+    seen = optimize.brentq(lambda effect: _power(effect, len(values)) - POWER, 0, 1000)
+    wanted = (count for count in range(2, 10**6) if _power(difference / deviation, count) >= POWER)
+    return Power(deviation * seen, next(wanted))
+
+
+def _power(effect: float, count: int) -> float:
+    """How often the t test finds an effect, in standard deviations, in its own direction."""
+    border = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)
+    found = stats.nct.sf(border, count - 1, effect * count**0.5)
+    return float(np.nan_to_num(found, nan=1.0))  # SciPy has none for the largest effects
+
+
 class Lead(NamedTuple):
     """By how much one network is more accurate than another, over their runs and the images.
 
@@ -246,12 +282,14 @@ class Lead(NamedTuple):
         low: lower end of its 95 % interval.
         high: upper end.
         probability: that of the first being the more accurate one, in [0, 1].
+        p_value: two-sided, of no difference.
     """
 
     value: float
     low: float
     high: float
     probability: float
+    p_value: float
 
 
 def lead(first: Sequence[Predictions], second: Sequence[Predictions]) -> Lead:
@@ -283,8 +321,15 @@ def lead(first: Sequence[Predictions], second: Sequence[Predictions]) -> Lead:
     differences = drawn[0] - drawn[1]
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(differences, [tail, 1 - tail])
+    tails = [
+        (1 + int(side.sum())) / (1 + RESAMPLES) for side in (differences <= 0, differences >= 0)
+    ]
     return Lead(
-        float(means[0] - means[1]), float(low), float(high), float((differences > 0).mean())
+        float(means[0] - means[1]),
+        float(low),
+        float(high),
+        float((differences > 0).mean()),
+        min(1.0, 2 * min(tails)),
     )
 
 

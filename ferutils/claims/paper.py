@@ -3,8 +3,10 @@
 Reads book/paper.yml (and nothing else); writes nothing.
 """
 
+import datetime
 import math
 import re
+import statistics
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +21,7 @@ from ferutils import paths, storage
 
 PAPER_FILE = paths.BOOK / "paper.yml"
 CONFIDENCE = 0.95
+ALPHA = 0.05  # below which a test is significant
 BORDER = 1e-9  # differences below it are rounding errors of floating-point numbers
 
 # What a number can measure, and its unit. filters_N and kernel_size_N are those of convolution N.
@@ -57,19 +60,7 @@ Unit = Literal[
     "neurons", "parameters", "epochs", "learning rate",
 ]  # fmt: skip
 Model = Literal["shallow", "improved", "deep"]
-
-RULE = (
-    "A number of the paper is not tested where there is no record, and reduced where our run "
-    "was smaller than the paper's. Otherwise its interval is the 95 % t interval of the mean "
-    "over our seeds. A result that a single run measured is undecided, because one run does "
-    "not tell its spread. The interval is widened on both sides by the rounding of the "
-    "printed figure and by the tolerance of its unit. The claim is not reproduced where it "
-    "lies outside the widened interval; it is undecided where it lies inside, but half the "
-    "width of the interval before widening exceeds the tolerance, unless the tolerance is "
-    "zero; else it is reproduced. A claim of “more than” is reproduced where our mean is at "
-    "least as large. A statement is reproduced where it holds in every run, not reproduced "
-    "where it holds in none, else undecided."
-)
+About = Literal["results", "networks", "dataset", "settings", "code"]
 
 
 class Verdict(StrEnum):
@@ -78,7 +69,6 @@ class Verdict(StrEnum):
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
     UNDECIDED = "undecided"
-    REDUCED = "reduced"
     NOT_TESTED = "not tested"
 
 
@@ -92,22 +82,36 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
 
-class NumberClaim(Part):
-    """A number of the paper: `value` in `unit`, as `printed` at `place`; fractions in [0, 1]."""
+class _Claim(Part):
+    """What every claim has. One quantity counts once, however often the paper prints it."""
 
     id: Slug
     place: Text
     says: Text
-    kind: Literal["number"]
+    about: About
     quantity: Text
+    follows: bool | None = None
+    comment: Text | None = None
+    shown: Slug | None = None
+
+    @property
+    def concludes(self) -> bool:
+        """Whether it is a conclusion: a result that section 4 or 5.1 states in words."""
+        sections = re.findall(r"Section ([\d.]+)", self.place)
+        in_words = self.kind == "statement" and self.about == "results"
+        return in_words and not {"4", "5.1"}.isdisjoint(sections)
+
+
+class NumberClaim(_Claim):
+    """A number of the paper: `value` in `unit`, as `printed` at `place`; fractions in [0, 1]."""
+
+    kind: Literal["number"]
     printed: Text
     value: int | float
     unit: Unit
     rounding: Annotated[float, Field(ge=0)]
     relation: Literal["equal", "at_least"] = "equal"
     split: Literal["training", "validation", "test"] | None = None
-    follows: bool | None = None
-    comment: Text | None = None
 
     @check_whole(mode="after")
     def _check(self) -> "NumberClaim":
@@ -125,16 +129,14 @@ class NumberClaim(Part):
         return self
 
 
-class StatementClaim(Part):
-    """A statement of the paper; `quantity` names the check that decides whether it holds."""
+class StatementClaim(_Claim):
+    """A statement of the paper; `quantity` names the check that decides whether it holds.
 
-    id: Slug
-    place: Text
-    says: Text
+    `compares` are the ids of the figures that it sets against each other, the greater one first.
+    """
+
     kind: Literal["statement"]
-    quantity: Text
-    follows: bool | None = None
-    comment: Text | None = None
+    compares: tuple[Slug, ...] = ()
 
 
 Claim = Annotated[NumberClaim | StatementClaim, Field(discriminator="kind")]
@@ -223,6 +225,25 @@ class Contradiction(Part):
         return self
 
 
+class NotTestable(Part):
+    """What the paper says that nothing measured here can hold or break, and why."""
+
+    id: Slug
+    says: Text
+    place: Text
+    why: Text
+
+
+class Rule(Part):
+    """The rule of the verdicts in words, of a date; its numbers are filled in by `Paper`."""
+
+    date: datetime.date
+    text: Text
+    family: Text
+    history: Text
+    cross_validation: Text
+
+
 class LeftOpen(Part):
     """What the paper does not say, what is done by default, and why."""
 
@@ -232,19 +253,20 @@ class LeftOpen(Part):
 
 
 class Paper(Part):
-    """All that the paper states. Tolerances are keyed by unit; a unit not named there has 0."""
+    """All that the paper states, and the rule that it is set against."""
 
     title: Text
     author: Text
     course: Text
     affiliation: Text
-    tolerances: dict[Unit, Annotated[float, Field(ge=0)]]
+    rule: Rule
     claims: tuple[Claim, ...]
     checks: dict[str, Check]
     layer_tables: dict[Model, LayerTable]
     tables: tuple[Table, ...]
     figures: tuple[Figure, ...]
     contradictions: tuple[Contradiction, ...]
+    not_testable: tuple[NotTestable, ...]
     left_open: tuple[LeftOpen, ...]
 
     @check_whole(mode="after")
@@ -268,9 +290,46 @@ class Paper(Part):
             "Look it up in book/paper.yml."
         )
 
-    def tolerance(self, claim: NumberClaim) -> float:
-        """The tolerance of the claim's unit, in that unit."""
-        return self.tolerances.get(claim.unit, 0.0)
+    def table_3(self) -> list[NumberClaim]:
+        """The claims that are Table 3, in its order."""
+        cells = [cell for row in self.tables[2].rows for cell in row if isinstance(cell, ClaimCell)]
+        return [self.claim(cell.claim) for cell in cells]
+
+    def compared(self, claim: StatementClaim) -> list[tuple[NumberClaim, NumberClaim]]:
+        """The figures that a statement compares: its first with each other one."""
+        figures = [self.claim(name) for name in claim.compares]
+        return [(figures[0], other) for other in figures[1:]]
+
+    def margin(self, unit: Unit) -> float:
+        """Half the smallest difference of Table 3 from which the paper draws a conclusion.
+
+        Args:
+            unit: of the figures; 0 where Table 3 has none of it.
+        """
+        table = self.table_3()
+        differences = [
+            abs(one.value - other.value)
+            for claim in self.claims
+            if claim.kind == "statement"
+            for one, other in self.compared(claim)
+            if one in table and other in table and one.unit == unit
+        ]
+        return min(filter(None, differences), default=0) / 2
+
+    def refuted(self, claim: NumberClaim | StatementClaim) -> list[tuple[NumberClaim, NumberClaim]]:
+        """The printed figures that say the opposite of a statement, whatever is measured."""
+        pairs = self.compared(claim) if claim.kind == "statement" else []
+        return [(one, other) for one, other in pairs if one.value < other.value]
+
+    def told(self, text: str) -> str:
+        """A text of the rule with its numbers."""
+        return text.format(
+            confidence=f"{100 * CONFIDENCE:.0f}\u00a0%",
+            alpha=f"{100 * ALPHA:.0f}\u00a0%",
+            margin_fraction=f"{100 * self.margin('fraction'):.1f}\u00a0points",
+            margin_nats=f"{self.margin('nats'):.3f}",
+            family=self.rule.family,
+        )
 
 
 def load(path: str | Path | None = None) -> Paper:
@@ -310,6 +369,22 @@ def interval(measured: Sequence[float]) -> tuple[float, float]:
     Raises:
         ValueError: Nothing was measured.
     """
+    return _around_the_mean(measured, 1 / max(1, len(measured)))
+
+
+def predicted(measured: Sequence[float]) -> tuple[float, float]:
+    """The 95 % t prediction interval (low, high) of one more run; a single value is its own.
+
+    Source: as `interval`, of the difference of a new value and the mean.
+
+    Raises:
+        ValueError: Nothing was measured.
+    """
+    return _around_the_mean(measured, 1 + 1 / max(1, len(measured)))
+
+
+def _around_the_mean(measured: Sequence[float], variances: float) -> tuple[float, float]:
+    """The t interval whose error has so many times the variance of a value."""
     count = len(measured)
     if count == 0:
         raise ValueError("Expected at least one measurement. Received: none. Give a run's value.")
@@ -317,46 +392,85 @@ def interval(measured: Sequence[float]) -> tuple[float, float]:
     if count == 1:
         return mean, mean
     variance = math.fsum((value - mean) ** 2 for value in measured) / (count - 1)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * math.sqrt(variance / count)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * math.sqrt(variance * variances)
     return mean - half, mean + half
 
 
-def verdict(
-    claim: NumberClaim, measured: Sequence[float], tolerance: float, reduced: bool
-) -> Verdict:
-    """Set a number of the paper against our measurements, by RULE.
+def verdict(claim: NumberClaim, measured: Sequence[float], margin: float) -> Verdict:
+    """Set a number of the paper against our measurements, by the rule of book/paper.yml.
+
+    Source: D. Lakens, "Equivalence tests", Social Psychological and Personality Science 8 (2017).
 
     Args:
-        claim: The paper's number.
-        measured: One value per seed, in the claim's unit; not a finite one if a run diverged.
-        tolerance: Of the claim's unit, in that unit.
-        reduced: Whether our run was smaller than the paper's.
+        claim: the paper's number; a result is one run of the paper's, all else exact.
+        measured: one value per seed, in the claim's unit; not a finite one if a run diverged.
+        margin: of equivalence, in that unit; results alone have one.
     """
-    if len(measured) == 0:
+    count = len(measured)
+    if count == 0:
         return Verdict.NOT_TESTED
-    if reduced:
-        return Verdict.REDUCED
-    low, high = interval(measured)
-    if claim.relation == "at_least":
-        inside = (low + high) / 2 >= claim.value - BORDER
-        return Verdict.REPRODUCED if inside else Verdict.NOT_REPRODUCED
-    margin = claim.rounding + tolerance + BORDER
-    if not low - margin <= claim.value <= high + margin:
-        return Verdict.NOT_REPRODUCED
-    if tolerance > 0 and (high - low) / 2 > tolerance + BORDER:
+    if claim.about != "results":
+        return _exact(claim, measured)
+    if count == 1 or not all(map(math.isfinite, measured)):
         return Verdict.UNDECIDED
-    return Verdict.REPRODUCED
+    low, high = predicted(measured)
+    distance = abs(statistics.mean(measured) - claim.value)
+    error = stats.t.ppf(1 - ALPHA, count - 1) * statistics.stdev(measured) / math.sqrt(count)
+    nearest = claim.rounding + BORDER  # a printed figure stands for all that round to it
+    if low - nearest <= claim.value <= high + nearest:
+        equivalent = distance + error <= margin + BORDER
+        return Verdict.REPRODUCED if equivalent else Verdict.UNDECIDED
+    beyond = distance - error > margin + nearest
+    return Verdict.NOT_REPRODUCED if beyond else Verdict.UNDECIDED
 
 
-def statement_verdict(outcomes: Sequence[bool], reduced: bool) -> Verdict:
-    """Set a statement of the paper against whether it held, one outcome per run, by RULE."""
-    if len(outcomes) == 0:
+def _exact(claim: NumberClaim, measured: Sequence[float]) -> Verdict:
+    """Of a count or a setting: whether every value is as printed, or, of "more than", as large."""
+    if claim.relation == "at_least":
+        holds = min(measured) >= claim.value
+    else:
+        holds = max(abs(one - claim.value) for one in measured) <= claim.rounding + BORDER
+    return Verdict.REPRODUCED if holds else Verdict.NOT_REPRODUCED
+
+
+def statement_verdict(outcomes: Sequence[bool], result: bool) -> Verdict:
+    """Set a statement of the paper against whether it held, one outcome per run, by the rule.
+
+    Args:
+        outcomes: one per run, or per pair of runs of one seed.
+        result: whether it is about results, which differ from run to run.
+    """
+    held, count = sum(outcomes), len(outcomes)
+    if count == 0:
         return Verdict.NOT_TESTED
-    if reduced:
-        return Verdict.REDUCED
-    if all(outcomes):
+    if not result:
+        return Verdict.REPRODUCED if held == count else Verdict.NOT_REPRODUCED
+    if stats.binomtest(held, count, alternative="greater").pvalue < ALPHA:
         return Verdict.REPRODUCED
-    return Verdict.UNDECIDED if any(outcomes) else Verdict.NOT_REPRODUCED
+    if stats.binomtest(held, count, alternative="less").pvalue < ALPHA:
+        return Verdict.NOT_REPRODUCED
+    return Verdict.UNDECIDED
+
+
+def difference_verdict(
+    first: NumberClaim, second: NumberClaim, low: float, high: float, p_value: float
+) -> Verdict:
+    """Set the printed difference of two figures against ours, by the rule of book/paper.yml.
+
+    Args:
+        first: the paper's figure that the statement calls the greater one.
+        second: the other one, in the same unit.
+        low: lower end of our interval of the difference; NaN where one run alone is behind it.
+        high: upper end.
+        p_value: of no difference, corrected for the family.
+    """
+    printed, rounding = first.value - second.value, first.rounding + second.rounding + BORDER
+    if math.isnan(low):
+        return Verdict.UNDECIDED
+    if high < 0 or not low - rounding <= printed <= high + rounding:
+        return Verdict.NOT_REPRODUCED
+    significant = p_value < ALPHA and low > 0
+    return Verdict.REPRODUCED if significant else Verdict.UNDECIDED
 
 
 def _unit_of(quantity: str) -> str:
@@ -375,7 +489,7 @@ def _unit_of(quantity: str) -> str:
 
 
 def _check_ids(paper: Paper) -> None:
-    for group in (paper.claims, paper.contradictions):
+    for group in (paper.claims, paper.contradictions, paper.not_testable):
         ids = [entry.id for entry in group]
         double = sorted({name for name in ids if ids.count(name) > 1})
         if double:
@@ -385,10 +499,11 @@ def _check_ids(paper: Paper) -> None:
     readings = [reading for entry in paper.contradictions for reading in entry.readings]
     used = {cell.claim for cell in cells if isinstance(cell, ClaimCell)}
     used |= {claim_id for reading in readings for claim_id in reading.claims}
+    used |= {name for claim in paper.claims for name in getattr(claim, "compares", ())}
     if not used <= known:
         raise ValueError(
-            f"Expected ids of claims. Received: {sorted(used - known)} in a table or a "
-            "contradiction. Correct the id or add the claim."
+            f"Expected ids of claims. Received: {sorted(used - known)} in a table, a "
+            "contradiction or a comparison. Correct the id or add the claim."
         )
 
 

@@ -1,6 +1,6 @@
 """What a cross-validation says: the best choice, the one-standard-error choice, the paper's.
 
-Reads recorded cross-validations; writes nothing. Holds the rule of their verdict.
+Reads recorded cross-validations; writes nothing.
 """
 
 from dataclasses import dataclass
@@ -10,27 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ferutils.claims.metrics import SIGNIFICANCE, Interval
-from ferutils.claims.paper import BORDER, Verdict, interval
+from ferutils.claims.metrics import Interval
+from ferutils.claims.paper import ALPHA, BORDER, Verdict, interval
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records import crossvalidation
 from ferutils.records.crossvalidation import Cell, CrossValidation, Settings
-
-RULE = (
-    "Each pair of a learning rate and a number of hidden neurons is a *cell*; its accuracy is that "
-    "on the images outside, after the last epoch, as the mean over the folds. The *best* cell is "
-    "the most accurate one. Cells are *within one standard error* of it where their accuracy is at "
-    "least its accuracy less the standard error of this mean; the *one-standard-error choice* is "
-    "the one with the fewest hidden neurons among them, and of several the most accurate "
-    "{cite}`hastie2009`.\n\nThe paper's values for a network are reproduced where their cell is "
-    "within one standard error of the best, and not reproduced where it is not. They are undecided "
-    "where the cross-validation does not tell the cells apart: where Friedman's test over the "
-    f"folds {{cite}}`friedman1937` has a p-value of {100 * SIGNIFICANCE:.0f} % or more, or the "
-    "best cell is not more than one standard error above always giving the most frequent emotion. "
-    "They are reduced where the cross-validation had fewer images or epochs than the paper's "
-    "trainings, and not tested where it is not finished. A learning rate and a number of hidden "
-    "neurons share the verdict of their cell."
-)
 
 
 @dataclass(frozen=True)
@@ -113,9 +97,9 @@ class Selection:
             )
         )
 
-    def within(self, cell: Cell) -> bool:
-        """Whether a cell is within one standard error of the best."""
-        best = self.cells.loc[self.best]
+    def within(self, cell: Cell, of: Cell | None = None) -> bool:
+        """Whether a cell is within one standard error of another, by default of the best."""
+        best = self.cells.loc[of or self.best]
         return (
             self.cells.loc[cell, "accuracy"] >= best["accuracy"] - best["accuracy_error"] - BORDER
         )
@@ -143,23 +127,34 @@ class Selection:
         """How many networks gave all images outside the same answer."""
         return sum(max(one.answers) == sum(one.answers) for one in self.found.trainings)
 
-    @cached_property
-    def p_value(self) -> float:
-        """Of no difference between the cells, by Friedman's test over the folds; 1 of all equal."""
-        if np.ptp(self.accuracies.to_numpy(), axis=0).max() == 0:
+    def along(self, factor: str) -> list[Cell]:
+        """The cells that have the paper's value of the other factor, the most accurate one first.
+
+        Args:
+            factor: "learning_rate" or "hidden_neurons".
+        """
+        fixed = self.paper._replace(**{factor: 0})
+        cells = [Cell(*cell) for cell in self.cells.index]
+        line = [cell for cell in cells if cell._replace(**{factor: 0}) == fixed]
+        return sorted(line, key=lambda cell: -self.cells.loc[cell, "accuracy"])
+
+    def p_value(self, factor: str) -> float:
+        """Of no difference between the cells `along` a factor, by Friedman's test over the folds.
+
+        1 of all equal, and of fewer than three values.
+        """
+        by_fold = self.accuracies.loc[self.along(factor)].to_numpy()
+        if len(by_fold) < 3 or np.ptp(by_fold, axis=0).max() == 0:
             return 1.0
-        return float(stats.friedmanchisquare(*self.accuracies.to_numpy()).pvalue)
+        return float(stats.friedmanchisquare(*by_fold).pvalue)
 
     @property
-    def above_chance(self) -> bool:
-        """Whether the best cell is more than a standard error above always the same answer."""
+    def measures(self) -> bool:
+        """Whether it is finished, and its best cell a standard error above always one answer."""
+        if not self.finished:
+            return False
         best = self.cells.loc[self.best]
         return bool(best["accuracy"] - best["accuracy_error"] > self.always[1] + BORDER)
-
-    @property
-    def tells_apart(self) -> bool:
-        """Whether the cells differ by more than chance, and the best of them by merit."""
-        return self.p_value < SIGNIFICANCE and self.above_chance
 
 
 def _first(frame: pd.DataFrame) -> Cell:
@@ -177,12 +172,18 @@ def read(model: str) -> Selection:
     return Selection(model, found.settings if found else crossvalidation.load(model), found)
 
 
-def verdict(chosen: Selection, cell: Cell) -> Verdict:
-    """Set two values of the paper against a cross-validation, by RULE."""
-    if not chosen.finished or cell not in chosen.cells.index:
+def verdict(chosen: Selection, factor: str, value: float) -> Verdict:
+    """Set a value of the paper against a cross-validation, by the rule of book/paper.yml.
+
+    Args:
+        chosen: the cross-validation.
+        factor: "learning_rate" or "hidden_neurons".
+        value: the paper's.
+    """
+    cell = chosen.paper._replace(**{factor: value})
+    if not chosen.finished or chosen.found.reduced or cell not in chosen.cells.index:
         return Verdict.NOT_TESTED
-    if chosen.found.reduced:
-        return Verdict.REDUCED
-    if not chosen.tells_apart:
+    if not chosen.measures or chosen.p_value(factor) >= ALPHA:
         return Verdict.UNDECIDED
-    return Verdict.REPRODUCED if chosen.within(cell) else Verdict.NOT_REPRODUCED
+    within = chosen.within(cell, of=chosen.along(factor)[0])
+    return Verdict.REPRODUCED if within else Verdict.NOT_REPRODUCED

@@ -5,28 +5,30 @@ writes nothing.
 `ferutils.claims.paper` holds the rule.
 """
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from ferutils.claims import metrics, selection
+from ferutils.claims.metrics import Lead
 from ferutils.claims.paper import (
     NumberClaim,
     Paper,
     StatementClaim,
     Verdict,
+    difference_verdict,
     statement_verdict,
     verdict,
 )
-from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, SPLITS
-from ferutils.records import crossvalidation, inspection
+from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE
+from ferutils.records import baselines, crossvalidation, examination, inspection
 from ferutils.records.crossvalidation import Cell
 from ferutils.records.recipes import PAPER, Recipe
 from ferutils.records.runs import Record
 from ferutils.records.study import Group, Study
 
-# What a run is given, not what it measures: no run's record can confirm it.
-SETTINGS = ("learning_rate", "hidden_neurons", "epochs")
 SCORES = (
     "training_loss",
     "training_accuracy",
@@ -36,23 +38,7 @@ SCORES = (
 )
 # What a cross-validation chooses, and a statement on its choice.
 SELECTED = (*Cell._fields, "settings_most_accurate")
-# Statements about the networks themselves, which need no training.
-OF_THE_NETWORK = (
-    "optimizer_is_adam",
-    "outputs_equal_classes",
-    "relu_in_hidden_layers",
-    "layers_as_printed",
-    "first_pooling_after_second_convolution",
-    "dropout_after_each_convolution",
-    "has_batch_normalization",
-    "dropout_only_in_training",
-    "hyperparameters_as_shallow",
-    "more_convolutions_than_shallow",
-    "more_dense_layers_than_improved",
-    "every_kernel_3x3",
-    "every_convolution_normalized_pooled_and_dropped",
-    "passes_sanity_checks",
-)
+FAMILY = tuple(combinations(reversed(PAPER), 2))  # the pairs of networks that Holm corrects for
 
 
 @dataclass(frozen=True)
@@ -64,6 +50,7 @@ class Finding:
     verdict: Verdict
     records: list[Record] = field(default_factory=list)  # the runs that it was measured in
     selected: bool = False  # whether it was a cross-validation that measured it, and no run
+    leads: list[Lead] = field(default_factory=list)  # of the first network over each other one
 
 
 def score(record: Record, measure: str) -> float:
@@ -86,15 +73,28 @@ def gap(record: Record) -> float:
     return score(record, "validation_loss") - score(record, "training_loss")
 
 
+def inference_gap(record: Record) -> float:
+    """The same with the training loss taken after training, dropout off."""
+    return score(record, "validation_loss") - record.run.scores["Training"].loss
+
+
 def findings(paper: Paper, study: Study) -> list[Finding]:
     """Every claim of the paper, in its order, with measurements and verdict."""
     return [find(paper, study, claim) for claim in paper.claims]
+
+
+def distinct(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding per quantity: of the reading that the report follows, else of the first."""
+    found = sorted(findings, key=lambda one: one.claim.follows is False)
+    return list({one.claim.quantity: one for one in reversed(found)}.values())[::-1]
 
 
 def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Finding:
     """One claim with measurements and verdict."""
     if is_selected(claim):
         return _selected(claim)
+    if claim.quantity in COMPARISONS:
+        return _comparison(paper, study, claim)
     if claim.kind == "number":
         measured, records = measurements(study, claim.quantity)
     else:
@@ -102,15 +102,68 @@ def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Fin
         bound = paper.checks[claim.quantity].bound
         measured, records = check(paper, study, bound) if check else ([], [])
     # The size of a training decides its results, and nothing of the network or the dataset.
-    is_result = kind_of(claim) == "results"
-    reduced = is_result and any(record.recipe.reduced for record in records)
-    if is_result and len(measured) == 1 and not reduced:
-        found = Verdict.UNDECIDED  # one run does not tell its spread
-    elif claim.kind == "number":
-        found = verdict(claim, measured, paper.tolerance(claim), reduced)
+    result = claim.about == "results"
+    if result and any(record.recipe.reduced for record in records):
+        return Finding(claim, [], Verdict.NOT_TESTED, records)
+    if claim.kind == "number":
+        found = verdict(claim, measured, paper.margin(claim.unit))
     else:
-        found = statement_verdict(measured, reduced)
+        found = statement_verdict(measured, result)
     return Finding(claim, measured, found, records)
+
+
+# Statements that one network is more accurate than others, judged over all of their runs at once.
+COMPARISONS = (
+    "improved.more_accurate_than_shallow",
+    "deep.more_accurate_than_improved",
+    "deep.more_accurate_than_shallow",
+    "deep.most_accurate",
+)
+
+
+def _comparison(paper: Paper, study: Study, claim: StatementClaim) -> Finding:
+    """The statement that a network is more accurate than others, over all runs and images."""
+    pairs = paper.compared(claim)
+    networks = [tuple(one.quantity.split(".")[0] for one in pair) for pair in pairs]
+    leads = [lead(study, *pair) for pair in networks]
+    every = dict.fromkeys(name for pair in networks for name in pair)
+    records = [record for name in every for record in study.by_model[name]]
+    if paper.refuted(claim):
+        found = Verdict.NOT_REPRODUCED
+    elif None in leads:
+        found = Verdict.NOT_TESTED
+    else:
+        p_values = corrected(study)
+        each = {
+            difference_verdict(*pair, one.low, one.high, p_values[frozenset(names)])
+            for pair, names, one in zip(pairs, networks, leads, strict=True)
+        }
+        order = (Verdict.NOT_REPRODUCED, Verdict.UNDECIDED, Verdict.REPRODUCED)
+        found = next(one for one in order if one in each)
+    return Finding(claim, [], found, records, leads=[one for one in leads if one])
+
+
+def lead(study: Study, first: str, second: str) -> Lead | None:
+    """By how much one network leads another on all images of the split that both followed.
+
+    None where one of them has no run of the paper's size; an interval of NaN where it has one.
+    """
+    sides = [
+        [one for one in study.by_model[name] if not one.recipe.reduced] for name in (first, second)
+    ]
+    followed = {one.recipe.validation_split for side in sides for one in side}
+    if not all(sides) or len(followed) > 1 or followed == {"both"}:
+        return None
+    (split,) = followed
+    found = metrics.lead(*([one.predictions[split] for one in side] for side in sides))
+    return found if min(map(len, sides)) > 1 else Lead(found.value, *[math.nan] * 4)
+
+
+def corrected(study: Study) -> dict[frozenset[str], float]:
+    """The p-values of the pairs of FAMILY, corrected by Holm; of an untested pair, 1."""
+    leads = [lead(study, *pair) for pair in FAMILY]
+    raw = [one.p_value if one and not math.isnan(one.p_value) else 1.0 for one in leads]
+    return dict(zip(map(frozenset, FAMILY), metrics.holm(raw), strict=True))
 
 
 def is_selected(claim: NumberClaim | StatementClaim) -> bool:
@@ -125,28 +178,15 @@ def _selected(claim: NumberClaim | StatementClaim) -> Finding:
     chosen = selection.read(subject)
     if not chosen.finished:
         return Finding(claim, [], Verdict.NOT_TESTED)
+    if chosen.found.reduced or not chosen.measures:
+        found = Verdict.NOT_TESTED if chosen.found.reduced else Verdict.UNDECIDED
+        return Finding(claim, [], found, selected=True)
     if claim.kind == "statement":
         outcomes = chosen.most_accurate_by_fold
-        found = statement_verdict(outcomes, chosen.found.reduced)
-        return Finding(claim, outcomes, found, selected=True)
-    cell = chosen.paper._replace(**{measure: claim.value})
-    best = float(getattr(chosen.best, measure))
-    return Finding(claim, [best], selection.verdict(chosen, cell), selected=True)
-
-
-# What claims are about, in the order of the report's interest.
-KINDS = ("results", "the networks", "the dataset", "settings")
-
-
-def kind_of(claim: NumberClaim | StatementClaim) -> str:
-    """What a claim is about: the dataset, the networks, settings, or results."""
-    subject, measure = claim.quantity.split(".")
-    if subject == "dataset":
-        return "the dataset"
-    if measure in SETTINGS:
-        return "settings"
-    structural = claim.kind == "number" and measure not in SCORES
-    return "the networks" if structural or measure in OF_THE_NETWORK else "results"
+        return Finding(claim, outcomes, statement_verdict(outcomes, True), selected=True)
+    best = float(getattr(chosen.along(measure)[0], measure))
+    found = selection.verdict(chosen, measure, claim.value)
+    return Finding(claim, [best], found, selected=True)
 
 
 def measurements(study: Study, quantity: str) -> tuple[list[float], list[Record]]:
@@ -155,7 +195,7 @@ def measurements(study: Study, quantity: str) -> tuple[list[float], list[Record]
     if subject == "dataset":
         seen = study.records[:1]
         return [_dataset(record, measure) for record in seen], seen
-    if measure in SETTINGS:
+    if measure in ("learning_rate", "hidden_neurons", "epochs"):  # given to a run, not measured
         return [], []
     measured, records = score if measure in SCORES else _structure, study.by_model[subject]
     return [measured(record, measure) for record in records], records
@@ -169,8 +209,8 @@ def _dataset(record: Record, measure: str) -> float:
         "validation_images": sizes["PublicTest"],
         "test_images": sizes["PrivateTest"],
         "image_size": IMAGE_SIZE,
-        "classes": len(EMOTIONS),
-        "splits": len(SPLITS),
+        "classes": len(record.run.dataset.counts["Training"]),
+        "splits": len(sizes),
     }
     return float(values[measure])
 
@@ -283,6 +323,16 @@ def same_rows(paper: Paper, model: str, record: Record) -> list[bool]:
     return same + [False] * abs(len(printed) - len(ours))
 
 
+def rows_as_printed(paper: Paper, study: Study) -> list[bool]:
+    """Whether each row of the printed layer tables equals ours; False of a network with no run."""
+    return [
+        same
+        for model, table in paper.layer_tables.items()
+        for record in [study.record(model)]
+        for same in (same_rows(paper, model, record) if record else [False] * len(table.rows))
+    ]
+
+
 def _types(record: Record) -> list[str]:
     return [layer.type for layer in record.run.layers]
 
@@ -314,7 +364,7 @@ def _losses_fall(record: Record, bound: None) -> bool:
 
 
 def _losses_stay_together(record: Record, bound: float) -> bool:
-    return abs(gap(record)) <= bound
+    return abs(inference_gap(record)) <= bound
 
 
 def _training_accuracy_far_above(record: Record, bound: float) -> bool:
@@ -322,24 +372,9 @@ def _training_accuracy_far_above(record: Record, bound: float) -> bool:
     return difference >= bound
 
 
-def _above_majority(record: Record, bound: None) -> bool:
-    answers = record.predictions[record.recipe.validation_split]
-    return score(record, "validation_accuracy") > metrics.majority(answers).value
-
-
-def _most_accurate(paper: Paper, study: Study, bound: None) -> Answer:
-    beside = _same_seed(*(study.by_model[model] for model in ("deep", "improved", "shallow")))
-    higher = _higher("validation_accuracy")
-    return _compared(
-        beside, lambda deep, improved, shallow: higher(deep, improved) and higher(deep, shallow)
-    )
-
-
-def _with_augmentation(paper: Paper, study: Study, bound: None) -> Answer:
-    claim = paper.claim("table-3-shallow-training-accuracy")
-    lowest = claim.value - claim.rounding - paper.tolerance(claim)
-    runs = [run for group in _of(study, "augmented", "shallow") for run in group.records]
-    return [score(run, "training_accuracy") >= lowest for run in runs], runs
+def _above_linear_classifier(record: Record, bound: None) -> bool:
+    linear = baselines.read().predictions[record.recipe.validation_split]
+    return score(record, "validation_accuracy") > metrics.accuracy(linear).value
 
 
 def _more_epochs(model: str) -> Check:
@@ -380,6 +415,35 @@ def _seven_labels(paper: Paper, study: Study, bound: None) -> Answer:
     return [all(min(split) > 0 for split in splits) for splits in counts], seen
 
 
+def _only_photographs(paper: Paper, study: Study, bound: None) -> Answer:
+    found = examination.read()
+    return [not any([*found.blank.values(), *found.unlike_faces.values()])], []
+
+
+def _every_run(holds: Callable[[Record], bool]) -> Check:
+    """What was set up alike in all runs of the printed networks that have the paper's size."""
+
+    def check(paper: Paper, study: Study, bound: None) -> Answer:
+        whole = [one for one in study.records if not one.recipe.reduced]
+        return [holds(one) for one in whole], whole
+
+    return check
+
+
+def _depths_differ(paper: Paper, study: Study, bound: None) -> Answer:
+    found = [record for model in study.by_model for record in study.by_model[model][:1]]
+    depths = {sum(kind in ("Conv2D", "Dense") for kind in _types(one)) for one in found}
+    return ([len(depths) > 1] if len(found) == len(study.by_model) else []), found
+
+
+def _changes_batch_normalization(paper: Paper, study: Study, bound: None) -> Answer:
+    deep, improved = study.record("deep"), study.record("improved")
+    if not (deep and improved):
+        return [], []
+    ours, before = (_types(one).count("BatchNormalization") for one in (deep, improved))
+    return [0 < before != ours], [deep, improved]
+
+
 def _outputs_equal_classes(paper: Paper, study: Study, bound: None) -> Answer:
     found = [record for model in study.by_model for record in study.by_model[model][:1]]
     if len(found) < len(study.by_model):
@@ -411,13 +475,22 @@ CHECKS: dict[str, Check] = {
     ),
     "models.optimizer_is_adam": _inspected("optimizer_is_adam", *PAPER),
     "models.outputs_equal_classes": _outputs_equal_classes,
+    "models.depths_differ": _depths_differ,
+    "models.trained_by_tensorflow": _every_run(
+        lambda record: record.run.environment.backend == "tensorflow"
+    ),
+    "models.trained_on_all_images": _every_run(
+        lambda record: (
+            record.run.scores["Training"].images == sum(record.run.dataset.counts["Training"])
+        )
+    ),
+    "dataset.only_photographs": _only_photographs,
     "models.relu_in_hidden_layers": _inspected("relu_in_hidden_layers", *PAPER),
     "shallow.layers_as_printed": _as_printed("shallow"),
     "shallow.first_pooling_after_second_convolution": _structural(
         "shallow",
         lambda paper, record: _types(record)[:3] == ["Conv2D", "Conv2D", "MaxPooling2D"],
     ),
-    "shallow.table_3_with_augmentation": _with_augmentation,
     "shallow.training_accuracy_far_above_validation": _each(
         "shallow", _training_accuracy_far_above
     ),
@@ -442,9 +515,6 @@ CHECKS: dict[str, Check] = {
     ),
     "improved.losses_fall": _each("improved", _losses_fall),
     "improved.losses_stay_together": _each("improved", _losses_stay_together),
-    "improved.more_accurate_than_shallow": _paired(
-        "improved", "shallow", _higher("validation_accuracy")
-    ),
     "deep.layers_as_printed": _as_printed("deep"),
     "deep.more_convolutions_than_shallow": _more("Conv2D", "deep", "shallow"),
     "deep.more_dense_layers_than_improved": _more("Dense", "deep", "improved"),
@@ -460,8 +530,15 @@ CHECKS: dict[str, Check] = {
     "deep.more_epochs_more_accurate": _more_epochs("deep"),
     "deep.passes_sanity_checks": _inspected("passes_sanity_checks", "deep"),
     "deep.losses_stay_together": _each("deep", _losses_stay_together),
-    "deep.more_accurate_than_improved": _paired("deep", "improved", _higher("validation_accuracy")),
-    "deep.more_accurate_than_shallow": _paired("deep", "shallow", _higher("validation_accuracy")),
-    "deep.most_accurate": _most_accurate,
-    "deep.above_majority_class": _each("deep", _above_majority),
+    "deep.above_linear_classifier": _each("deep", _above_linear_classifier),
+    "deep.batch_normalization_only_in_training": _structural(
+        "deep",
+        lambda paper, record: all(
+            layer.parameters == layer.trainable_parameters for layer in record.run.layers
+        ),
+    ),
+    "deep.dropout_after_hidden_layer": _structural(
+        "deep", lambda paper, record: _types(record)[-3:] == ["Dense", "Dropout", "Dense"]
+    ),
+    "deep.changes_batch_normalization": _changes_batch_normalization,
 }

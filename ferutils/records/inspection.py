@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 
 INSPECTION_FILE = paths.BOOK / "inspection.json"
-# Nats: as near as the report asks of every loss (tolerances of book/paper.yml). Grey levels that
-# were not rescaled or weights that are too large at the start give more.
+# Nats. Grey levels that were not rescaled or weights that are too large at the start give more.
 NEAR_GUESSING = 0.1
 
 

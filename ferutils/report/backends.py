@@ -21,8 +21,7 @@ from ferutils.measuring import sweep
 from ferutils.records import runs
 from ferutils.records.recipes import run_id
 from ferutils.records.runs import Record
-from ferutils.report.prose import listed
-from ferutils.report.tables import percent, points, spread, with_interval
+from ferutils.report.tables import listed, percent, points, spread, with_interval
 
 FOLDER = paths.BOOK / "backends"  # a folder of records for each backend
 RECIPES = paths.BOOK / "backends.yml"

@@ -10,14 +10,24 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ferutils.claims import metrics
+from ferutils.claims import metrics, verdicts
 from ferutils.claims.metrics import Interval
+from ferutils.claims.paper import Paper, verdict
 from ferutils.records import baselines
 from ferutils.records.baselines import LINEAR, Human, Linear
 from ferutils.records.examination import Examination
 from ferutils.records.runs import HELD_OUT, Predictions, Record
 from ferutils.records.study import Study
-from ferutils.report.tables import as_published, network, percent, points, spread, with_interval
+from ferutils.report.tables import (
+    SIGNS,
+    as_published,
+    led,
+    measured,
+    network,
+    percent,
+    spread,
+    with_interval,
+)
 
 Answers = dict[str, Predictions]  # by held-out split
 Measure = Callable[[Predictions], float | Interval]
@@ -146,7 +156,7 @@ def leads(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
                 )
                 lead = metrics.lead(*both)
                 if few:
-                    lead = metrics.Lead(lead.value, *[math.nan] * 3)
+                    lead = metrics.Lead(lead.value, *[math.nan] * 4)
                 runs = f"{len(some)} and {len(others)}"
                 rows.append((f"{first} and {second}", runs, split, faces, *lead))
     return pd.DataFrame(rows, columns=["networks", "runs", "split", "faces", *metrics.Lead._fields])
@@ -186,12 +196,6 @@ def paired(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(sorted(rows, key=lambda row: row["Networks"]))
-
-
-def led(found: NamedTuple) -> str:
-    """A row of `leads`: the difference in points, with its interval where it has one."""
-    value, low, high = map(points, (found.value, found.low, found.high))
-    return value if math.isnan(found.low) else f"{value} ({low} to {high})"
 
 
 def _probability(value: float) -> str:
@@ -249,3 +253,56 @@ def _named(records: Iterable[Record]) -> dict[str, Answers]:
 
 def _width(share: float) -> str:
     return f"{100 * share:.1f}\u00a0points"
+
+
+def specificity(paper: Paper, found: Study) -> pd.DataFrame:
+    """The runs of each network set against the figures that Table 3 prints for another.
+
+    A rule that can tell the networks apart calls none of them reproduced but equal figures.
+    """
+    rows = []
+    for claim in paper.table_3():
+        printed_for, measure = claim.quantity.split(".")
+        for model, records in found.by_model.items():
+            values = [verdicts.score(one, measure) for one in records if not one.recipe.reduced]
+            if model == printed_for or len(values) < 2:  # one run decides nothing anyway
+                continue
+            own = next(
+                one.printed for one in paper.table_3() if one.quantity == f"{model}.{measure}"
+            )
+            against = verdict(claim, values, paper.margin(claim.unit))
+            rows.append(
+                {
+                    "Runs of": model,
+                    "Measure": measure.replace("_", " "),
+                    "Printed for it": own,
+                    "Measured": measured(verdicts.Finding(claim, values, against)),
+                    "Set against": f"{printed_for}, {claim.printed}",
+                    "Verdict": SIGNS[against],
+                }
+            )
+    order = list(found.by_model)
+    return pd.DataFrame(sorted(rows, key=lambda row: order.index(row["Runs of"])))
+
+
+def power(paper: Paper, found: Study) -> pd.DataFrame:
+    """What the runs of each network would have seen of a difference from a printed figure."""
+    rows = []
+    for claim in paper.table_3():
+        finding = verdicts.find(paper, found, claim)
+        model, measure = claim.quantity.split(".")
+        row = {"Network": model, "Measure": measure.replace("_", " ")}
+        row |= {"Runs": str(len(finding.measured)), "Seen in 80\u00a0% of cases": "–"}
+        margin = paper.margin(claim.unit)
+        row |= {"Margin": _size(margin, claim.unit), "Runs that would see the margin": "–"}
+        if len(finding.measured) > 1:
+            told = metrics.power(finding.measured, margin)
+            row["Seen in 80\u00a0% of cases"] = _size(told.seen, claim.unit)
+            row["Runs that would see the margin"] = str(told.runs)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _size(difference: float, unit: str) -> str:
+    """A difference without its sign, of shares in percentage points."""
+    return f"{100 * difference:.1f}\u00a0points" if unit == "fraction" else f"{difference:.3f}"

@@ -530,8 +530,8 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
 
     Args:
         table: rows with columns model, measure (a history column), claimed, margin (rounding plus
-            tolerance), measured (list, one value per run), low and high (the interval of their
-            mean, NaN where nothing was measured), reduced.
+            margin of equivalence), measured (list, one value per run), low and high (the
+            prediction interval of one more, NaN where nothing was measured).
 
     Returns:
         The two axes: accuracies, losses.
@@ -555,9 +555,8 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
         Line2D([], [], marker="D", ls="", mfc=PAGE, mec=INK),
         Line2D([], [], lw=7, color=BAND),
         Line2D([], [], marker="o", lw=2, ms=5, color=INDIGO),
-        Line2D([], [], marker="o", ls="", mfc="none", mec=INDIGO),
     ]
-    labels = ["the paper", "its rounding, our tolerance", "our runs, interval", "ours, reduced"]
+    labels = ["the paper", "its rounding, our margin", "our runs, prediction interval"]
     _legend_below(figure, handles, labels, 2)
     figure.plotted = (
         table.explode("measured")
@@ -573,9 +572,9 @@ def _claim_row(ax: Axes, place: int, row: pd.Series) -> None:
     low, high = row["claimed"] - row["margin"], row["claimed"] + row["margin"]
     ax.plot([low, high], [above, above], lw=7, color=BAND, solid_capstyle="butt", zorder=1)
     ax.plot(row["claimed"], above, "D", mfc=PAGE, mec=INK, ms=5.5, zorder=2)
-    measured, fill = row["measured"], "none" if row["reduced"] else INDIGO
+    measured = row["measured"]
     ax.plot([row["low"], row["high"]], [below, below], lw=2, color=INDIGO, alpha=0.5, zorder=2)
-    ax.plot(measured, [below] * len(measured), "o", mfc=fill, mec=INDIGO, ms=4, zorder=3)
+    ax.plot(measured, [below] * len(measured), "o", mfc=INDIGO, mec=INDIGO, ms=4, zorder=3)
 
 
 def _row_name(row: pd.Series) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
-from ferutils.claims import metrics, selection
-from ferutils.claims.paper import RULE, Paper, Verdict
+from ferutils.claims import metrics, verdicts
+from ferutils.claims.paper import ALPHA, Paper, Verdict
 from ferutils.claims.selection import Selection
 from ferutils.claims.verdicts import Finding
 from ferutils.dataset.fer2013 import Dataset
@@ -115,19 +115,31 @@ def selected(chosen: Selection) -> Markdown:
     if not chosen.finished:
         return Markdown("Open: there is no choice before every cell has been trained in each fold.")
     emotion, always = chosen.always
+    if not chosen.measures:
+        return Markdown(
+            "**This heat map decides nothing**: its best cell is not more than one standard error "
+            f"above always “{emotion}”, so none of its numbers is a measurement. "
+            f"{_one_answer(chosen)}"
+        )
     best = chosen.cells.loc[chosen.best, "accuracy"]
     sentences = [
         f"The best cell is {_values(chosen.best)}: {tables.percent(best)} of the images outside, "
         f"where always “{emotion}” gets {tables.percent(always)} right.",
         f"The one-standard-error choice is {_values(chosen.one_standard_error)}.",
         _of_the_paper(chosen),
+        _one_answer(chosen),
     ]
-    if chosen.of_one_answer:
-        sentences.append(
-            f"{chosen.of_one_answer:,} of the {len(chosen.found.trainings):,} networks gave all "
-            "images outside the same answer: they tell no faces apart."
-        )
     return Markdown("\n\n".join([" ".join(sentences), _decides(chosen)]))
+
+
+def _one_answer(chosen: Selection) -> str:
+    """How many networks told no faces apart."""
+    return (
+        f"{chosen.of_one_answer:,} of the {len(chosen.found.trainings):,} networks gave all "
+        "images outside the same answer."
+        if chosen.of_one_answer
+        else ""
+    )
 
 
 def _values(cell: Cell) -> str:
@@ -147,19 +159,16 @@ def _of_the_paper(chosen: Selection) -> str:
 
 
 def _decides(chosen: Selection) -> str:
-    """Whether the heat map decides anything, and by what."""
-    printed = metrics.printed_p_value(chosen.p_value)
-    found = f"Friedman's test of no difference between the cells: p {printed}."
-    if chosen.tells_apart:
-        return found
-    reasons = []
-    if chosen.p_value >= metrics.SIGNIFICANCE:
-        reasons.append("its cells differ by no more than folds do by chance")
-    if not chosen.above_chance:
-        reasons.append(
-            f"its best cell is not more than one standard error above always “{chosen.always[0]}”"
+    """Whether the cells along each of the paper's two values differ, and by what."""
+    found = []
+    for factor in Cell._fields:
+        p_value = chosen.p_value(factor)
+        differ = "differ" if p_value < ALPHA else "do not differ by more than folds do by chance"
+        found.append(
+            f"{factor.replace('_', ' ').capitalize()}: the cells with the paper's other value "
+            f"{differ} (Friedman, p {metrics.printed_p_value(p_value)})."
         )
-    return f"**This heat map decides nothing**: {listed(reasons)}. {found}"
+    return " ".join(found)
 
 
 def faces_notice(dataset: Dataset) -> Markdown | None:
@@ -184,7 +193,6 @@ OF_TABLE_3 = {
     Verdict.REPRODUCED: "**reproduces**",
     Verdict.NOT_REPRODUCED: "**does not reproduce**",
     Verdict.UNDECIDED: "is **undecided**",
-    Verdict.REDUCED: "is tested **in reduced runs only**",
     Verdict.NOT_TESTED: "is **not tested** yet",
 }
 
@@ -193,17 +201,17 @@ def headline(paper: Paper, findings: Sequence[Finding]) -> Markdown:
     """The answer in one sentence: for which networks Table 3 reproduces."""
     counts: dict[str, Counter[Verdict]] = {}
     for finding in findings:
-        if finding.claim in tables.table_3_claims(paper):
+        if finding.claim in paper.table_3():
             network = finding.claim.quantity.split(".")[0]
             counts.setdefault(network, Counter())[finding.verdict] += 1
     networks: dict[str, list[str]] = {}
     for network, count in counts.items():
         networks.setdefault(_of_table_3(count), []).append(network)
     told = [
-        f"{said} for the {listed(names)} network{'s' * (len(names) > 1)}"
+        f"{said} for the {tables.listed(names)} network{'s' * (len(names) > 1)}"
         for said, names in networks.items()
     ]
-    return Markdown(f"The paper's Table 3 {listed(told)}.")
+    return Markdown(f"The paper's Table 3 {tables.listed(told)}.")
 
 
 def _of_table_3(count: Counter[Verdict]) -> str:
@@ -215,40 +223,36 @@ def _of_table_3(count: Counter[Verdict]) -> str:
     return f"**reproduces in {share}** ({', '.join(others)})"
 
 
-def listed(words: Sequence[str]) -> str:
-    """Words with commas between, and "and" before the last."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def summary(findings: Sequence[Finding], conclusions: Sequence[Finding], study: Study) -> Markdown:
+def summary(findings: Sequence[Finding], study: Study) -> Markdown:
     """The answer in short: what holds, what does not, and how sure that is.
 
     Args:
         findings: of every claim of the paper.
-        conclusions: those among them that the paper concludes with.
         study: the runs behind them.
     """
-    held = sum(one.verdict == Verdict.REPRODUCED for one in findings)
+    results = verdicts.distinct([one for one in findings if one.claim.about == "results"])
+    conclusions = [one for one in findings if one.claim.concludes]
+    counts = Counter(one.verdict for one in results)
     concluded = sum(one.verdict == Verdict.REPRODUCED for one in conclusions)
     answers = {
-        "What holds": f"{concluded} of its {len(conclusions)} conclusions, and {held} of its "
-        f"{len(findings)} claims in all.",
-        "What does not": _failed(findings),
-        "How sure we are": f"runs behind Table 3: {_runs(study)}; the figure has their 95 % "
-        "intervals.",
+        "What holds": f"{concluded} of its {len(conclusions)} conclusions, and "
+        f"{counts[Verdict.REPRODUCED]} of its {len(results)} results in all.",
+        "What does not": _failed(results),
+        "How sure we are": f"{counts[Verdict.UNDECIDED]} results are undecided, "
+        f"{counts[Verdict.NOT_TESTED]} not tested; runs behind Table 3: {_runs(study)}.",
     }
     return Markdown("\n\n".join(f"**{name}:** {answer}" for name, answer in answers.items()))
 
 
-def _failed(findings: Iterable[Finding]) -> str:
-    """How many claims are not reproduced, and how many of these the paper contradicts itself."""
-    failed = [one.claim for one in findings if one.verdict == Verdict.NOT_REPRODUCED]
+def _failed(results: Iterable[Finding]) -> str:
+    """How many results are not reproduced, and how many of these the paper itself contradicts."""
+    failed = [one.claim for one in results if one.verdict == Verdict.NOT_REPRODUCED]
     if not failed:
-        return "no claim that could be tested."
+        return "no result that could be tested."
     contradicted = sum(claim.follows is False for claim in failed)
     amount = {0: "none", len(failed): "all"}.get(contradicted, contradicted)
     return (
-        f"{len(failed)} of its claims; [another passage of the paper](disagreements.ipynb) "
+        f"{len(failed)} of its results; [another passage of the paper](disagreements.ipynb) "
         f"contradicts {amount} of these."
     )
 
@@ -328,7 +332,7 @@ def leaked(found: Study, linear: Linear, examined: Examination, split: str) -> M
     told = {one.faces: one for one in pair.itertuples()}
     if not told:
         return Markdown("Shallow and improved networks have not both been trained yet.")
-    new, known, every = (comparison_tables.led(told[faces]) for faces in ("new", "known", "all"))
+    new, known, every = (tables.led(told[faces]) for faces in ("new", "known", "all"))
     known_images, images = len(examined.near_in_training[split]), examined.images[split]
     helps = {True: "cannot be told", told["new"].low > 0: "helps", told["new"].high < 0: "harms"}
     return Markdown(
@@ -343,17 +347,15 @@ def leaked(found: Study, linear: Linear, examined: Examination, split: str) -> M
 
 
 def rule(paper: Paper) -> Markdown:
-    """The rule of the verdicts, and the tolerances that it uses."""
-    tolerances = ", ".join(
-        f"{tables.quantity(value, unit)} for a {'share' if unit == 'fraction' else 'loss in nats'}"
-        for unit, value in paper.tolerances.items()
+    """The rule of the verdicts with its numbers, its date, and what it replaced."""
+    return Markdown(
+        f"{paper.told(paper.rule.text)}\n\n*The rule of {paper.rule.date}.* {paper.rule.history}"
     )
-    return Markdown(f"{RULE}\n\nTolerances: {tolerances}; none for anything else.")
 
 
-def selection_rule() -> Markdown:
+def selection_rule(paper: Paper) -> Markdown:
     """The rule of the verdicts on what a cross-validation chooses."""
-    return Markdown(selection.RULE)
+    return Markdown(paper.told(paper.rule.cross_validation))
 
 
 def contradictions(paper: Paper) -> Markdown:

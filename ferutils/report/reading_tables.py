@@ -14,7 +14,7 @@ from ferutils.claims.verdicts import score
 from ferutils.records.recipes import PAPER
 from ferutils.records.runs import HELD_OUT, Predictions, Record
 from ferutils.records.study import Group, Study
-from ferutils.report.tables import percent, quantity, spread, table_3_claims
+from ferutils.report.tables import percent, quantity, spread
 
 PRINTED, OTHER = "as printed", "as in the text"
 FINAL = ("training_loss", "validation_loss", "training_accuracy", "validation_accuracy")
@@ -33,7 +33,7 @@ def nearer(paper: Paper, found: Study, part: str, other: str = OTHER) -> pd.Data
         other: its name in the head and in the column "Nearer".
     """
     rows = []
-    for claim in table_3_claims(paper):
+    for claim in paper.table_3():
         model, measure = claim.quantity.split(".")
         groups = [group for group in found.part(part) if group.recipe.printed_model == model]
         runs = {PRINTED: _whole(found.by_model[model]), other: _whole(_all(groups))}

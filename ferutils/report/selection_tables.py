@@ -55,7 +55,8 @@ def _photographs(one: Selection) -> int:
 
 
 def _answers(one: Selection) -> dict[str, str]:
-    texts = {name.capitalize(): _chosen(one, cell) for name, cell in one.choices.items()}
+    shown = one.choices if one.measures else {}
+    texts = {name.capitalize(): _chosen(one, cell) for name, cell in shown.items()}
     if one.finished:
         count = len(one.found.trainings)
         texts |= {
@@ -63,7 +64,12 @@ def _answers(one: Selection) -> dict[str, str]:
             f"Always “{one.always[0]}”": percent(one.always[1]),
             "Networks with one answer only": f"{one.of_one_answer:,} of {count:,}",
         }
-    return texts | {"Verdict on the paper's values": SIGNS[selection.verdict(one, one.paper)]}
+    return texts | {
+        f"Verdict on the paper's {factor.replace('_', ' ')}": SIGNS[
+            selection.verdict(one, factor, getattr(one.paper, factor))
+        ]
+        for factor in Cell._fields
+    }
 
 
 def _chosen(one: Selection, cell: Cell) -> str:
@@ -72,16 +78,22 @@ def _chosen(one: Selection, cell: Cell) -> str:
 
 
 def _difference(one: Selection) -> str:
-    if one.paper == one.best:
+    if not one.measures or one.paper == one.best:
         return "–"
     found = one.difference
     return f"{points(found.value)} ({points(found.low)} to {points(found.high)})"
 
 
 def cells(one: Selection) -> pd.DataFrame:
-    """Every cell with its accuracy and its loss over the folds, mean ± standard deviation."""
+    """Every cell with its accuracy and its loss over the folds, mean ± standard deviation.
+
+    "–" of cells of which the best is no better than one answer, which measure nothing.
+    """
     return pd.DataFrame(
-        [_cell(one, Cell(*index), row) for index, row in one.cells.iterrows()],
+        [
+            _cell(one, Cell(*index), row if one.measures or not one.finished else row * math.nan)
+            for index, row in one.cells.iterrows()
+        ],
     )
 
 

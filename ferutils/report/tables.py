@@ -7,13 +7,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from html import escape
+from typing import NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
 from ferutils.claims import metrics, verdicts
-from ferutils.claims.paper import NumberClaim, Paper, StatementClaim, Verdict, interval
+from ferutils.claims.paper import About, NumberClaim, Paper, StatementClaim, Verdict, predicted
 from ferutils.claims.verdicts import Finding
 from ferutils.dataset.fer2013 import SPLITS
 from ferutils.records import baselines
@@ -27,7 +28,6 @@ SIGNS = {
     Verdict.REPRODUCED: "✓\u00a0reproduced",
     Verdict.NOT_REPRODUCED: "✗\u00a0not reproduced",
     Verdict.UNDECIDED: "?\u00a0undecided",
-    Verdict.REDUCED: "◐\u00a0reduced",
     Verdict.NOT_TESTED: "–\u00a0not tested",
 }
 
@@ -198,7 +198,7 @@ def dataset_note(record: Record) -> str:
 def table_3(paper: Paper, found: Study) -> pd.DataFrame:
     """The paper's Table 3 beside ours, a row per figure."""
     rows = []
-    for claim in table_3_claims(paper):
+    for claim in paper.table_3():
         finding = verdicts.find(paper, found, claim)
         rows.append(
             {
@@ -215,37 +215,32 @@ def table_3(paper: Paper, found: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table_3_claims(paper: Paper) -> list[NumberClaim]:
-    """The twelve claims of the paper's Table 3, in its order."""
-    cells = [cell for row in paper.tables[2].rows for cell in row if not isinstance(cell, str)]
-    return [paper.claim(cell.claim) for cell in cells]
-
-
 def claimed_and_measured(paper: Paper, found: Study) -> pd.DataFrame:
     """The figures of Table 3 as numbers, for `figures.claimed_and_measured`."""
     rows = []
-    for claim in table_3_claims(paper):
+    for claim in paper.table_3():
         model, measure = claim.quantity.split(".")
         finding = verdicts.find(paper, found, claim)
-        low, high = interval(finding.measured) if finding.measured else (math.nan, math.nan)
+        low, high = predicted(finding.measured) if finding.measured else (math.nan, math.nan)
         rows.append(
             {
                 "model": model,
                 "measure": measure,
                 "claimed": claim.value,
-                "margin": claim.rounding + paper.tolerance(claim),
+                "margin": claim.rounding + paper.margin(claim.unit),
                 "measured": finding.measured,
                 "low": low,
                 "high": high,
-                "reduced": finding.verdict == Verdict.REDUCED,
             }
         )
     return pd.DataFrame(rows)
 
 
 def measured(finding: Finding) -> str:
-    """What was measured of a claim: mean, standard deviation and interval, or one run's value."""
+    """What was measured of a claim: one run's value, or mean, deviation and prediction interval."""
     values = finding.measured
+    if finding.leads:
+        return "; ".join(led(one) for one in finding.leads) + "\u00a0points"
     if not values:
         return "–"
     if finding.claim.kind == "statement":
@@ -254,7 +249,7 @@ def measured(finding: Finding) -> str:
     mean = math.fsum(values) / len(values)
     if len(values) == 1 or min(values) == max(values):
         return quantity(values[0], unit)
-    low, high = interval(values)
+    low, high = predicted(values)
     deviation = pd.Series(values).std()
     return (
         f"{quantity(mean, unit)} ± {quantity(deviation, unit)} "
@@ -272,7 +267,7 @@ def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
             {
                 "Paper": _in_its_place(finding.claim),
                 "Printed": getattr(finding.claim, "printed", ""),
-                "Measured": measured(finding),
+                "Measured": measured(finding) + _refuted(paper, finding.claim),
                 "Runs": runs(finding),
                 "Verdict": SIGNS[finding.verdict],
                 "Shown in": shown_in(finding),
@@ -289,44 +284,54 @@ def _in_its_place(claim: NumberClaim | StatementClaim) -> str:
     return " ".join(filter(None, [claim.says, f"*{claim.place}*.", claim.comment, left]))
 
 
+def _refuted(paper: Paper, claim: NumberClaim | StatementClaim) -> str:
+    """The printed figures that say the opposite of a claim."""
+    against = [f"{one.printed} against {other.printed}" for one, other in paper.refuted(claim)]
+    return f"; the paper itself prints {listed(against)}" if against else ""
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words with commas between, and "and" before the last."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def led(found: NamedTuple) -> str:
+    """A lead in points, with its interval where it has one."""
+    value, low, high = map(points, (found.value, found.low, found.high))
+    return value if math.isnan(found.low) else f"{value} ({low} to {high})"
+
+
 def runs(finding: Finding) -> str:
     """How many runs a claim was measured in; of a result, with a link to each by its seed."""
-    if not finding.measured:
+    count = len(finding.measured or (finding.leads and finding.records))
+    if not count:
         return "–"
     if finding.selected:
         return "[cross-validation](crossvalidation.ipynb)"
-    if verdicts.kind_of(finding.claim) != "results":
-        return str(len(finding.measured))
+    if finding.claim.about != "results":
+        return str(count)
     by_network: dict[str, dict[int, str]] = {}
     for record in finding.records:
         seeds = by_network.setdefault(network(record), {})
         seeds[record.recipe.seed] = f"[{record.recipe.seed}](#{anchor(record)})"
     named = [f"{name} {', '.join(seeds.values())}" for name, seeds in by_network.items()]
-    return f"{len(finding.measured)}: {'; '.join(named)}"
-
-
-# Where results are shown that are not among a model's learning curves.
-RESULTS_ELSEWHERE = {
-    "table_3_with_augmentation": "readings-augmented",
-    "more_epochs_more_accurate": "readings-longer",
-    "test_accuracy": "comparison-held-out",
-    "settings_most_accurate": "crossvalidation-deep",
-}
+    return f"{count}: {'; '.join(named)}"
 
 
 def shown_in(finding: Finding) -> str:
     """The figures or tables of this report that show what a claim is about."""
     claim = finding.claim
-    subject, measure = claim.quantity.split(".")
-    kind = verdicts.kind_of(claim)
-    if kind == "the dataset":
+    subject = claim.quantity.split(".")[0]
+    if claim.shown:
+        names = [claim.shown]
+    elif claim.about == "dataset":
         names = ["dataset-splits" if claim.kind == "number" else "dataset-classes"]
-    elif kind == "settings":
+    elif claim.about == "settings":
         names = [f"{subject}-hyperparameters"]
         names += [f"crossvalidation-{subject}"] if verdicts.is_selected(claim) else []
-    elif kind == "results":
-        names = [RESULTS_ELSEWHERE.get(measure, f"{subject}-curves")]
-    elif claim.kind == "statement" and not finding.records:  # seen in the networks as built
+    elif claim.about == "results":
+        names = [f"{subject}-curves"]
+    elif claim.about == "code":
         names = ["claims-inspection"]
     else:
         names = [f"{model}-layers" for model in (PAPER if subject == "models" else [subject])]
@@ -338,17 +343,26 @@ def anchor(record: Record) -> str:
     return f"run-{record.run.id}"
 
 
-def at_a_glance(found: Sequence[Finding], study: Study) -> pd.DataFrame:
-    """How many claims have which verdict, and what it took to find out."""
-    counts = Counter(finding.verdict for finding in found)
-    rows = {"Claims of the paper": f"{len(found)}"}
+def at_a_glance(paper: Paper, found: Sequence[Finding], study: Study) -> pd.DataFrame:
+    """How many distinct results have which verdict, what else holds, and what it took."""
+    results = _results(found)
+    counts = Counter(finding.verdict for finding in results)
+    layers = verdicts.rows_as_printed(paper, study)
+    dataset = [one.verdict == Verdict.REPRODUCED for one in found if one.claim.about == "dataset"]
+    rows = {"Results": f"{len(results)}"}
     rows |= {f"[{SIGNS[one]}]{{.{verdict_class(one)}}}": f"{counts[one]}" for one in Verdict}
     rows |= {
+        "Layers as printed": f"{sum(layers)} of {len(layers)}",
+        "Dataset as described": f"{sum(dataset)} of {len(dataset)}",
         "Runs recorded": f"{len(study.records)} of {study.wanted}",
         "Training": f"{study.hours:.1f} hours",
-        "Hardware": study.devices or "–",
     }
     return pd.DataFrame({"What": rows.keys(), "How much": rows.values()})
+
+
+def _results(found: Sequence[Finding]) -> list[Finding]:
+    """The findings on results, one of each quantity."""
+    return verdicts.distinct([one for one in found if one.claim.about == "results"])
 
 
 def verdict_class(verdict: Verdict) -> str:
@@ -356,32 +370,27 @@ def verdict_class(verdict: Verdict) -> str:
     return f"verdict-{verdict.replace(' ', '-')}"
 
 
-def by_kind(paper: Paper, found: Sequence[Finding]) -> pd.DataFrame:
-    """How many claims have which verdict: Table 3 by network, all others by kind; zeros empty."""
-    counts = Counter((_subject(paper, finding.claim), finding.verdict) for finding in found)
-    subjects = dict.fromkeys(_subject(paper, claim) for claim in table_3_claims(paper))
-    subjects |= dict.fromkeys(_subject(paper, claim) for claim in _in_order_of_kinds(paper))
-    rows = [
-        {"Claims about": subject.replace(" ", "\u00a0")}
-        | {SIGNS[verdict]: str(counts[subject, verdict] or "") for verdict in Verdict}
-        | {"All": str(sum(counts[subject, verdict] for verdict in Verdict))}
-        for subject in subjects
-    ]
-    totals = Counter(finding.verdict for finding in found)
-    row = {"Claims about": "**all**"} | {SIGNS[one]: f"**{totals[one]}**" for one in Verdict}
-    return pd.DataFrame([*rows, row | {"All": f"**{len(found)}**"}])
-
-
-def _in_order_of_kinds(paper: Paper) -> list[NumberClaim | StatementClaim]:
-    return sorted(paper.claims, key=lambda claim: verdicts.KINDS.index(verdicts.kind_of(claim)))
-
-
-def _subject(paper: Paper, claim: NumberClaim | StatementClaim) -> str:
-    """What a row of the table at a glance counts a claim under."""
-    if claim in table_3_claims(paper):
-        return f"Table 3, {claim.quantity.split('.')[0]}"
-    kind = verdicts.kind_of(claim)
-    return "other results" if kind == "results" else kind
+def by_kind(found: Sequence[Finding]) -> pd.DataFrame:
+    """How many claims of each kind have which verdict, a quantity once; zeros empty."""
+    kinds = {
+        "**results**": _results(found),
+        "of these, conclusions": [one for one in found if one.claim.concludes],
+    }
+    kinds |= {
+        {"networks": "the networks", "dataset": "the dataset", "code": "our own program"}.get(
+            about, about
+        ): verdicts.distinct([one for one in found if one.claim.about == about])
+        for about in get_args(About)[1:]
+    }
+    counts = {name: Counter(one.verdict for one in some) for name, some in kinds.items()}
+    return pd.DataFrame(
+        [
+            {"Claims about": name}
+            | {SIGNS[verdict]: str(count[verdict] or "") for verdict in Verdict}
+            | {"All": str(count.total())}
+            for name, count in counts.items()
+        ]
+    )
 
 
 def inspected(found: Inspection) -> pd.DataFrame:
@@ -412,6 +421,16 @@ def left_open(paper: Paper) -> pd.DataFrame:
     """What the paper leaves open, what is done here, and why."""
     return pd.DataFrame(
         [{"Left open": one.topic, "Here": one.default, "Why": one.why} for one in paper.left_open]
+    )
+
+
+def not_testable(paper: Paper) -> pd.DataFrame:
+    """What the paper says that nothing here can hold or break, and why."""
+    return pd.DataFrame(
+        [
+            {"Paper": f"{one.says} *{one.place}*.", "Not testable, because": one.why}
+            for one in paper.not_testable
+        ]
     )
 
 
@@ -447,14 +466,14 @@ def printed_scores(paper: Paper, record: Record) -> dict[str, float]:
     Empty for a run on drawn faces, which has nothing to do with them.
     """
     model = record.recipe.printed_model if record.run.dataset.name == "fer2013" else None
-    claims = [[*claim.quantity.split("."), claim.value] for claim in table_3_claims(paper)]
+    claims = [[*claim.quantity.split("."), claim.value] for claim in paper.table_3()]
     return {measure: value for subject, measure, value in claims if subject == model}
 
 
 def final_figures(paper: Paper, seeds: Sequence[Record]) -> pd.DataFrame:
     """The final losses and accuracies of runs of one recipe beside the paper's Table 3."""
     rows = []
-    for claim in table_3_claims(paper):
+    for claim in paper.table_3():
         model, measure = claim.quantity.split(".")
         if model != seeds[0].recipe.printed_model:
             continue

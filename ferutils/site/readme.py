@@ -4,7 +4,7 @@ Reads claims and records; writes the part of README.md between its two marks.
 Used as `python -m ferutils.site.readme`.
 """
 
-from collections import Counter
+import re
 
 from ferutils import paths
 from ferutils.claims import paper, verdicts
@@ -16,13 +16,12 @@ BEGIN, END = "<!-- verdicts: written by make readme -->\n", "<!-- end of verdict
 
 
 def verdict_part() -> str:
-    """The table of the paper's Table 3 beside ours, and the count of all verdicts."""
+    """The table of the paper's Table 3 beside ours, and the summary of the first page."""
     claims, found = paper.load(), study.read()
-    findings = verdicts.findings(claims, found)
-    count = Counter(finding.verdict for finding in findings)
-    counted = ", ".join(f"{count[one]} {one}" for one in paper.Verdict if count[one])
     lines = tables.pipes(tables.table_3(claims, found))
-    return "\n".join([*lines, "", f"Of the paper's {len(findings)} claims: {counted}.", ""])
+    glance = tables.at_a_glance(claims, verdicts.findings(claims, found), found)
+    told = [f"{re.sub(r'[][]|{.*?}', '', what)}: {much}" for what, much in glance.to_numpy()]
+    return "\n".join([*lines, "", "; ".join(told) + ".", ""])
 
 
 def with_verdicts(text: str) -> str:
