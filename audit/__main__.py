@@ -11,37 +11,35 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 
-from audit.records import About, Book, at_odds
+from audit.records import About, Book
 from audit.tables import TABLES
 
-NUMBER = re.compile(r"([<>]?)\s*((?:(?<![\w%.])[-+−])?)(\d[\d,]*(?:\.\d+)?)")
 HERE = Path(__file__).parents[1]
-Key = tuple[str, ...]
+NUMBER = re.compile(r"([<>]?)\s*((?:(?<![\w%.])[-+−])?)(\d[\d,]*(?:\.\d+)?)")
+Table = list[dict[str, str]]  # a row's cells by the head of their column, see `plain`
 
 
-def key(texts: Any) -> Key:
-    """The cells by which a row is known, without what stands in parentheses, in any order."""
-    plain = (re.sub(r"\s*\(.*?\)", "", text).lower() for text in texts)
-    return tuple(", ".join(sorted(re.split(r",\s+", text.strip()))) for text in plain)
+def plain(text: str) -> str:
+    """A head or a key without what stands in parentheses, its parts in any order."""
+    text = re.sub(r"\s*\(.*?\)", "", text).strip().lower()
+    return ", ".join(sorted(re.split(r",\s+", text)))
 
 
-def read(page: Path) -> dict[str, list[dict[str, str]]]:
-    """Every table of a page by its id, as rows of text by column head; "" for those without id."""
-    found: dict[str, list[dict[str, str]]] = {}
+def read(page: Path) -> dict[str, Table]:
+    """Every table of a page by its id; those without one together."""
+    found: dict[str, Table] = {}
     for table in BeautifulSoup(page.read_text(), "html.parser").find_all("table"):
-        lines = [
-            [" ".join(cell.get_text().split()) for cell in row.find_all(["th", "td"])]
-            for row in table.find_all("tr")
-        ]
-        rows = [dict(zip(lines[0], line)) for line in lines[1:]]
-        found.setdefault(table.get("id", ""), []).extend(rows)
+        rows = [row.find_all(["th", "td"]) for row in table.find_all("tr")]
+        head, *lines = [[" ".join(cell.get_text().split()) for cell in row] for row in rows]
+        lines = [dict(zip(map(plain, head), line)) for line in lines]
+        found.setdefault(table.get("id", "without a name"), []).extend(lines)
     return found
 
 
 def numbers(text: str) -> list[tuple[str, str]]:
-    """Each number of a cell as its bound ("<", ">" or "") and its text."""
-    return [(bound, sign.replace("−", "-") + digits.replace(",", ""))
-            for bound, sign, digits in NUMBER.findall(text)]  # fmt: skip
+    """Each number of a cell: its bound ("<", ">" or ""), and itself."""
+    found = NUMBER.findall(text)
+    return [(bound, sign.replace("−", "-") + n.replace(",", "")) for bound, sign, n in found]
 
 
 def agree(cell: str, expected: Any) -> bool:
@@ -49,69 +47,62 @@ def agree(cell: str, expected: Any) -> bool:
     if isinstance(expected, str):
         return cell == expected
     printed = numbers(cell)
-    return len(printed) == len(expected) and all(map(_close, printed, expected))
+    return len(printed) == len(expected) and all(map(_near, printed, expected))
 
 
-def _close(printed: tuple[str, str], expected: Any) -> bool:
+def _near(printed: tuple[str, str], expected: Any) -> bool:
     value, error = expected if isinstance(expected, About) else (expected, 0)
     bound, text = printed
-    half = 0.5 * 10.0 ** -len(text.partition(".")[2]) + 1e-6 + error
-    if bound:
-        return value >= float(text) - half if bound == ">" else value <= float(text) + half
-    return abs(float(text) - value) <= half
+    apart = value - float(text)
+    apart = {"<": max(apart, 0), ">": min(apart, 0)}.get(bound, apart)
+    return abs(apart) <= 0.5 * 10.0 ** -len(text.partition(".")[2]) + 1e-6 + error
 
 
-def compare(name: str, printed: list[dict[str, str]], expected: Any, keys: Key) -> tuple[int, list]:
-    """How many numbers of a table agree or not, and a line (row, column, printed, recomputed) each."""
-    found = {key(row.get(one, "") for one in keys): row for row in printed}
-    wanted = {key(texts): row for texts, row in expected.items()}
-    heads = {re.sub(r"\s*\(.*?\)", "", head).lower(): head for row in printed for head in row}
-    count, differences = 0, []
-    for place, columns in wanted.items():
-        if place not in found:
-            differences.append((place, "", "no such row", columns))
-            continue
+def compare(table: Table, expected: Any, keys: tuple[str, ...]) -> tuple[int, list[str]]:
+    """How many numbers of a table were compared, and a line per difference.
+
+    What was compared is taken out of the table, so that what is not audited stays.
+    """
+    found = {tuple(plain(row.pop(plain(key), "")) for key in keys): row for row in table}
+    count, lines = 0, []
+    for texts, columns in expected.items():
+        row = found.get(tuple(map(plain, texts)), {})
         for column, value in columns.items():
-            cell = found[place].pop(heads.get(column.lower(), ""), None)
-            count += len(numbers(cell or ""))
-            if cell is None or not agree(cell, value):
-                differences.append((place, column, cell, value))
-    return count, differences
+            cell = row.pop(plain(column), "no such cell")
+            count += len(numbers(cell))
+            if not agree(cell, value):
+                told = value if isinstance(value, str) else ", ".join(map(_told, value)) or "none"
+                place = f"{' / '.join(texts)}: {column}"
+                lines.append(f"{place}: printed {cell}, recomputed {told}")
+    return count, lines
 
 
-def audit(book: Path, pages: Path) -> int:
-    """Audit a built report; returns how many differences there are, and prints them."""
-    records, count, lines, left = Book(book), 0, [], {}
-    lines += [f"record {line}" for run in records.runs for line in at_odds(run)]
-    known = {path.stem: read(path) for path in sorted(pages.glob("*.html"))}
-    for name, (recompute, keys) in TABLES.items():
-        page = name.split("-")[0]
-        rows = known.get(page, {}).get(name)
-        if rows is None:
-            lines.append(f"{page}.html {name}: no such table")
-            continue
-        some, differences = compare(name, rows, recompute(records), keys)
-        count += some
-        for place, column, printed, value in differences:
-            lines.append(f"{page}.html {name}: {' / '.join(place)}: {column}: printed {printed!r}, "
-                         f"recomputed {told(value)}")  # fmt: skip
-    for page, tables in known.items():
-        for name, rows in tables.items():
-            keys = TABLES[name][1] if name in TABLES else ()
-            cells = [cell for row in rows for head, cell in row.items() if head not in keys]
-            if some := sum(len(numbers(cell)) for cell in cells):
-                left[name or f"{page}.html, without a name"] = some
-    print(*lines, sep="\n", end="\n" if lines else "")
-    print("Not audited, numbers by table:", ", ".join(f"{name} {some}" for name, some in left.items()))
+def _told(value: Any) -> str:
+    return f"{value.value:.6g} ± {value.error:.2g}" if isinstance(value, About) else f"{value:.8g}"
+
+
+def audit(folder: Path, pages: Path) -> int:
+    """Audit the pages of a built report; print and count the differences."""
+    book, count = Book(folder), 0
+    lines = [line for run in book.runs for line in run.at_odds()]
+    read_in = {page.name: read(page) for page in sorted(pages.glob("*.html"))}
+    tables = {(page, name): table for page, one in read_in.items() for name, table in one.items()}
+    for name, (recompute, arguments, keys) in TABLES.items():
+        places = [place for place in tables if place[1] == name]
+        lines += [] if places else [f"{name}: no such table"]
+        for place in places:
+            some, found = compare(tables[place], recompute(book, *arguments), keys)
+            count, lines = count + some, lines + [f"{', '.join(place)}, {line}" for line in found]
+    left = {
+        ", ".join(place): sum(len(numbers(cell)) for row in table for cell in row.values())
+        for place, table in tables.items()
+    }
+    left = {name: some for name, some in left.items() if some}
+    print("Not audited:", *(f"  {name}: {some:,}" for name, some in left.items()), sep="\n")
+    print(*lines, sep="\n", end="\n" * bool(lines))
     print(f"{count:,} numbers recomputed, {len(lines)} differences, {sum(left.values()):,} numbers "
           f"not audited in {len(left)} tables.")  # fmt: skip
     return len(lines)
-
-
-def told(value: Any) -> str:
-    if not isinstance(value, list):
-        return str(value)
-    return ", ".join(f"{one.value if isinstance(one, About) else one:.6g}" for one in value) or "none"
 
 
 if __name__ == "__main__":
