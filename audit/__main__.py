@@ -98,7 +98,11 @@ def audit(folder: Path, pages: Path) -> int:
         for place, table in tables.items()
     }
     left = {name: some for name, some in left.items() if some}
-    print("Not audited:", *(f"  {name}: {some:,}" for name, some in left.items()), sep="\n")
+    print(
+        "Not audited: prose, figures, and these numbers of tables:",
+        *(f"  {name}: {some:,}" for name, some in left.items()),
+        sep="\n",
+    )
     print(*lines, sep="\n", end="\n" * bool(lines))
     print(f"{count:,} numbers recomputed, {len(lines)} differences, {sum(left.values()):,} numbers "
           f"not audited in {len(left)} tables.")  # fmt: skip

@@ -58,9 +58,14 @@ class Run:
         """Where the files of the record contradict one another."""
         found = []
         for split, answer in self.answers.items():
-            told, own = self.told["scores"][split], (accuracy(answer)[0] / 100, loss(answer)[0])
-            if abs(own[0] - told["accuracy"]) > 1e-6 or abs(own[1] - told["loss"]) > 2e-3:
-                found.append(f"record {self.id}: {split}: told {told}, by its predictions {own}")
+            own, told = (accuracy(answer)[0], loss(answer)[0]), self.told["scores"][split]
+            said = {"run.json": (100 * told["accuracy"], told["loss"])}
+            if split == self.recipe["validation_split"]:
+                curves = ("validation_accuracy", "validation_loss")
+                said["history.csv"] = tuple(map(self.score, curves))
+            for file, values in said.items():
+                if abs(values[0] - own[0]) > 1e-4 or abs(values[1] - own[1]) > 2e-3:
+                    found.append(f"record {self.id}, {split}: {file} {values}, predictions {own}")
         return found
 
 

@@ -77,6 +77,7 @@ def test_one_changed_number_of_a_page_is_named(copy, capsys):
     change(pages / "shallow.html", r'(id="shallow-layers".*?)18,496', r"\g<1>18,497")
     change(pages / "readings.html", 'id="readings-text"', 'id="readings-of-the-text"')
     change(book / "runs" / RECORD / "history.csv", r"\n10,[\d.]+", "\n10,0.5")
+    change(book / "runs" / RECORD / "history.csv", r"(\n10,0.5,[\d.]+,)[\d.]+", r"\g<1>9.0")
     spoil_a_prediction(book / "runs" / RECORD / "predictions.npz")
     assert audit(book, pages) >= 5
     said = capsys.readouterr().out
@@ -87,7 +88,8 @@ def test_one_changed_number_of_a_page_is_named(copy, capsys):
     )
     assert "\nreadings-text: no such table" in said
     assert "comparison-table-3, shallow / training loss: Ours" in said
-    assert f"record {RECORD}: PrivateTest: told" in said
+    assert f"record {RECORD}, PrivateTest: run.json" in said
+    assert f"record {RECORD}, PublicTest: history.csv" in said
     assert "readings.html, readings-of-the-text: " in said.split("numbers recomputed")[0]
 
 
