@@ -3,6 +3,7 @@
 #   make book                    build the report from the recorded runs -> _build/html/index.html
 #   make book FER2013=PATH       the same with the dataset at hand: the dataset page shows real faces
 #   make book KEEP_GOING=1       the same though notebooks fail; their pages show the error
+#   make audit                   recompute the report's numbers from the records by other code
 #   make test                    run all tests, on two processes
 #   make test FAST=1             those that train nothing and need neither report nor browser
 #   make test-slurm              run a sweep on a Slurm cluster that this machine becomes; as root
@@ -49,13 +50,17 @@ ANEW = --clear
 endif
 endif
 
-.PHONY: moved book test test-slurm study kernel examine baselines backends crossvalidate inspect readme bench lint lock clean setup
+.PHONY: moved book audit test test-slurm study kernel examine baselines backends crossvalidate inspect readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
 	@echo "Building the report: pages whose inputs changed, then the book ..."
 	@$(SNAKEMAKE) book
 	@echo "The report is at _build/html/index.html"
+
+audit: book
+	@echo "Recomputing the report's numbers from the records ..."
+	@$(BIN)/python -m audit
 
 # Processes that stay in order of phases: see tests/conftest.py.
 WORKERS = -n 2 --dist loadgroup --no-loadscope-reorder --durations 10
