@@ -114,7 +114,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if phase(item) != "fast":
             item.add_marker("slow")
-        if phase(item) == "slow":
             shared = "dataset" if "fer2013_path" in item.fixturenames else item.path.stem
             item.add_marker(pytest.mark.xdist_group(shared))
     items.sort(key=lambda item: PHASES.index(phase(item)))
