@@ -85,7 +85,9 @@ PHASES = ("fast", "slow", "browser")
 # What takes seconds to make, so that a test that is given it is slow.
 SLOW = {"report", "fer2013_path"}
 # A test module that builds networks: with Keras, or with a module of ours that imports it.
-NETWORKS = r"^import keras$|^from ferutils\.measuring import .*\b(checkpoints|models|training)\b"
+NETWORKS = (
+    r"^import keras$|^from ferutils\.measuring import .*\b(checkpoints|models|preview|training)\b"
+)
 
 
 @functools.cache
