@@ -88,7 +88,7 @@ def receive(browser, url):
     """What comes over the wire with a page, to a browser that has seen nothing before."""
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     page, requests, errors = context.new_page(), [], []
-    page.on("requestfinished", requests.append)
+    page.on("requestfinished", lambda one: requests.append(one))
     page.on("requestfailed", lambda one: errors.append(one.url))
     page.on("response", lambda one: one.status >= 400 and errors.append(one.url))
     page.on("pageerror", lambda one: errors.append(str(one)))

@@ -65,7 +65,7 @@ def meet(browser, file, width, scheme):
     reader = Reader(browser, width, scheme)
     page = reader.open(file)
     met = SimpleNamespace(
-        errors=reader.errors,
+        errors=list(reader.errors),  # before axe asks for more
         overflow=page.evaluate("document.documentElement.scrollWidth") - width,
         broken_images=page.evaluate(BROKEN_IMAGES),
         urls=list(reader.requests),
