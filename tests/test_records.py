@@ -362,7 +362,7 @@ WORDED = [
 ]
 
 
-@each("text", MARKUP)
+@pytest.mark.parametrize("text", MARKUP)
 @pytest.mark.parametrize("put", WORDED)
 def test_a_record_brings_no_markup_into_a_page(folder, put, text):
     run = json.loads((folder / "run.json").read_text())
