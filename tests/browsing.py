@@ -1,5 +1,6 @@
 """What the tests of the built report share: its pages, a reader who opens them, and a server."""
 
+import runpy
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -15,6 +16,8 @@ CONTENTS = yaml.safe_load((paths.BOOK / "_toc.yml").read_text())
 PAGES = [CONTENTS["root"]] + [
     chapter["file"] for part in CONTENTS["parts"] for chapter in part["chapters"]
 ]
+# The scripts that each kind of interactive part needs.
+NEEDS = runpy.run_path(str(paths.BOOK / "_extensions" / "interactive.py"))["NEEDS"]
 # Pictures are loaded where they come into view, and those of the other theme never.
 BROKEN_IMAGES = """async () => {
   const shown = [...document.images].filter(image => image.checkVisibility());

@@ -85,7 +85,9 @@ PHASES = ("fast", "slow", "browser")
 # What takes seconds to make, so that a test that is given it is slow.
 SLOW = {"report", "fer2013_path"}
 # A test module that builds networks: with Keras, or with a module of ours that imports it.
-NETWORKS = r"^import keras$|^from ferutils\.measuring import .*\b(checkpoints|models|training)\b"
+NETWORKS = (
+    r"^import keras$|^from ferutils\.measuring import .*\b(checkpoints|models|preview|training)\b"
+)
 
 
 @functools.cache
@@ -114,7 +116,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if phase(item) != "fast":
             item.add_marker("slow")
-        if phase(item) == "slow":
             shared = "dataset" if "fer2013_path" in item.fixturenames else item.path.stem
             item.add_marker(pytest.mark.xdist_group(shared))
     items.sort(key=lambda item: PHASES.index(phase(item)))

@@ -19,7 +19,7 @@ import zlib
 
 import numpy as np
 import pytest
-from helpers import EXPLAINED
+from helpers import EXPLAINED, each
 from PIL import Image
 
 from ferutils.dataset import containers, fer2013, reading
@@ -455,7 +455,7 @@ BAD_ROWS = {
 }
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@each("packed", [False, True])
 @pytest.mark.parametrize("case", BAD_ROWS)
 def test_bad_row_is_named_with_its_line(case, packed, tmp_path, cache):
     column, change, received = BAD_ROWS[case]
@@ -557,7 +557,7 @@ BAD_IMAGES = {
 }
 
 
-@pytest.mark.parametrize("form", ["folder", "zip", "tar"])
+@each("form", ["folder", "zip", "tar"])
 @pytest.mark.parametrize("kind", BAD_IMAGES)
 def test_bad_image_is_named(kind, form, tmp_path, cache):
     members = tree()
@@ -625,7 +625,7 @@ def write_packed(path, members=None):
     return path
 
 
-@pytest.mark.parametrize("damage", ["garbage", "cut off", "zeros within"])
+@each("damage", ["garbage", "cut off", "zeros within"])
 @pytest.mark.parametrize("name", PACKED)
 def test_corrupt_archive(name, damage, tmp_path, cache):
     path = write_packed(tmp_path / name)
@@ -662,7 +662,7 @@ def test_damaged_archives_never_raise_anything_else(name, tmp_path, cache):
             assert "Received: " in str(error)
 
 
-@pytest.mark.parametrize("name", ["fer2013.zip", "fer2013.tar.gz"])
+@each("name", ["fer2013.zip", "fer2013.tar.gz"])
 @pytest.mark.parametrize("member", ["../evil.csv", "/etc/evil.csv", "a/../../evil", "C:\\evil.csv"])
 def test_archive_with_a_member_outside(member, name, tmp_path, cache):
     members = {"fer2013.csv": csv_bytes(), member: b""}

@@ -1,15 +1,16 @@
 """Figures of the built report: shown for each theme, and taken away as data and as pictures."""
 
 import csv
-import gzip
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import numpy as np
 import pytest
-from browsing import BROKEN_IMAGES, PAGES, Reader
+from browsing import Reader
+from helpers import each
 from PIL import Image
 from test_figures import contrast, letters_of
 
@@ -19,7 +20,12 @@ from ferutils.records import study
 from ferutils.report import figures
 
 MODELS = ("shallow", "improved", "deep")
-PAGE_BYTES = 3_000_000
+
+
+class Figure(NamedTuple):
+    page: str
+    name: str
+    faces: bool
 
 
 def figures_of(notebook):
@@ -31,11 +37,11 @@ def figures_of(notebook):
 
 
 FIGURES = [
-    (path.stem, name, faces)
+    Figure(path.stem, name, faces)
     for path in sorted(paths.NOTEBOOKS.glob("*.ipynb"))
     for name, _, faces in figures_of(path)
 ]
-every_figure = pytest.mark.parametrize(("page", "name", "faces"), FIGURES)
+every_figure = each("figure", FIGURES, lambda figure: figure.name)
 
 
 def file_of(report, name, ending):
@@ -50,9 +56,8 @@ def rows_of(text):
 
 
 @every_figure
-def test_a_figure_can_be_had_as_csv_svg_and_png_and_faces_as_pictures_only(
-    report, page, name, faces
-):
+def test_a_figure_can_be_had_as_csv_svg_and_png_and_faces_as_pictures_only(report, figure):
+    name, faces = figure.name, figure.faces
     for ending in (".svg", "-dark.svg"):
         svg = ElementTree.parse(file_of(report, name, ending)).getroot()
         assert float(svg.get("width").removesuffix("pt")) == pytest.approx(72 * figures.WIDTH)
@@ -67,11 +72,18 @@ def test_a_figure_can_be_had_as_csv_svg_and_png_and_faces_as_pictures_only(
         assert all(None not in row and None not in row.values() for row in rows)
 
 
-@every_figure
-def test_a_figure_is_offered_under_its_caption_by_names_that_say_which(
-    report, wide_reader, page, name, faces
+@each("page", sorted({figure.page for figure in FIGURES}))
+def test_the_figures_of_a_page_are_offered_under_their_captions_by_names_that_say_which(
+    report, wide_reader, page
 ):
-    figure = wide_reader.open(report / "pages" / f"{page}.html").locator(f"figure#{name}")
+    opened = wide_reader.open(report / "pages" / f"{page}.html")
+    for one in FIGURES:
+        if one.page == page:
+            check_offered(opened.locator(f"figure#{one.name}"), one.name, one.faces)
+
+
+def check_offered(figure, name, faces):
+    """The links under a caption lead to the files of this figure."""
     number = figure.locator(".caption-number").inner_text().removeprefix("Fig.").strip()
     forms = [] if faces else ["CSV (data)"]
     for form in [*forms, "SVG", "PNG"]:
@@ -85,7 +97,8 @@ def test_a_figure_is_offered_under_its_caption_by_names_that_say_which(
 
 
 @every_figure
-def test_the_letters_of_a_figure_stand_out_in_the_dark(report, page, name, faces):
+def test_the_letters_of_a_figure_stand_out_in_the_dark(report, figure):
+    name = figure.name
     text = file_of(report, name, "-dark.svg").read_text()
     fields = {figures.DARK[one].lower() for one in (figures.ON_PALE, figures.ON_STRONG)}
     colours = {colour for _, colour in letters_of(text)}
@@ -181,16 +194,6 @@ def test_print_is_light_and_has_every_picture(report, browser):
     page.pdf()
     loaded = {Path(urlsplit(url).path).stem for url in reader.requests}
     assert set(names) <= loaded
-    reader.context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_weighs_little_over_the_wire_with_all_its_pictures(report, browser, page, scheme):
-    reader = Reader(browser, scheme=scheme)
-    reader.open(report / f"{page}.html").evaluate(BROKEN_IMAGES)
-    files = {unquote(urlsplit(url).path) for url in reader.requests if url.startswith("file:")}
-    assert sum(len(gzip.compress(Path(file).read_bytes())) for file in files) < PAGE_BYTES
     reader.context.close()
 
 

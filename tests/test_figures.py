@@ -3,6 +3,7 @@
 import ast
 import base64
 import csv
+import functools
 import io
 import itertools
 import re
@@ -94,6 +95,7 @@ def number(text):
         return text
 
 
+@pytest.mark.slow
 def test_drawing_needs_no_keras():
     code = "import ferutils.report.figures, sys; sys.exit('keras' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -252,11 +254,11 @@ def test_confusion_is_written_in_letters_that_stand_out_from_their_field():
         assert contrast(text.get_color(), fields[row * 7 + column]) >= 4.5
 
 
-@pytest.mark.parametrize("share", np.linspace(0, 1, 41))
-def test_letters_on_a_heat_map_stand_out_on_light_and_dark_pages_whatever_the_share(share):
-    letters = figures.ON_STRONG if share > figures.STRONG else figures.ON_PALE
-    assert contrast(letters, figures.HEAT(share)) >= 4.5
-    assert contrast(figures.DARK[letters], figures.DARK_HEAT(share)) >= 4.5
+def test_letters_on_a_heat_map_stand_out_on_light_and_dark_pages_whatever_the_share():
+    for share in np.linspace(0, 1, 41):
+        letters = figures.ON_STRONG if share > figures.STRONG else figures.ON_PALE
+        assert contrast(letters, figures.HEAT(share)) >= 4.5, share
+        assert contrast(figures.DARK[letters], figures.DARK_HEAT(share)) >= 4.5, share
 
 
 def test_confusion_can_be_taken_away_as_numbers():
@@ -573,11 +575,14 @@ def contrast(one, other):
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def bundle(draw):
+def drawn(draw):
     """What a notebook shows of a figure, by MIME type."""
     figures.house_style()
     draw()
     return InteractiveShell.instance().display_formatter.format(plt.gcf())[0]
+
+
+bundle = functools.cache(drawn)
 
 
 @every_drawing
@@ -589,7 +594,7 @@ def test_a_notebook_holds_a_figure_as_png_svg_and_numbers(draw):
     assert png.width == pytest.approx(2 * 96 * figures.WIDTH, abs=1)
     assert "<text" not in shown["image/svg+xml"]  # letters are paths, and need no font
     plt.close("all")
-    assert bundle(draw) == shown  # no date, no random name: the same figure, the same files
+    assert drawn(draw) == shown  # no date, no random name: the same figure, the same files
 
 
 @every_drawing
@@ -598,9 +603,9 @@ def test_the_letters_of_a_figure_are_whole_large_enough_on_a_phone_and_cover_no_
     draw()
     figure = plt.gcf()
     figure.canvas.draw()  # or nothing has its place yet
-    drawn, page = figure.get_tightbbox(), figure.bbox_inches.padded(0.01)
-    assert page.contains(drawn.x0, drawn.y0)
-    assert page.contains(drawn.x1, drawn.y1)
+    inked, page = figure.get_tightbbox(), figure.bbox_inches.padded(0.01)
+    assert page.contains(inked.x0, inked.y0)
+    assert page.contains(inked.x1, inked.y1)
     for text in figure.findobj(Text):
         assert text.get_fontsize() / 72 * 350 / figure.get_figwidth() >= 9, text
     for legend in figure.legends:
@@ -629,17 +634,19 @@ def letters_of(svg):
 
 
 @every_drawing
-@pytest.mark.parametrize("page", [figures.PAGE, figures.DARK[figures.PAGE]])
-def test_the_letters_of_a_figure_stand_out_on_light_and_on_dark_pages(draw, page):
-    svg = bundle(draw)["image/svg+xml"]
-    svg = figures.dark(svg) if page == figures.DARK[figures.PAGE] else svg
+def test_the_letters_of_a_figure_stand_out_on_light_and_on_dark_pages(draw):
     on_heat = {figures.ON_PALE, figures.ON_STRONG}
     on_heat = {one.lower() for one in on_heat | {figures.DARK[one] for one in on_heat}}
-    colours = [colour for _, colour in letters_of(svg)]
     if draw not in (DRAWINGS["confusion"], DRAWINGS["cross validation"]):  # tested field by field
         on_heat = set()
-    assert colours
-    assert all(contrast(colour, page) >= 4.5 for colour in colours if colour not in on_heat)
+    light = bundle(draw)["image/svg+xml"]
+    for svg, page in (
+        (light, figures.PAGE),
+        (figures.dark(light), figures.DARK[figures.PAGE]),
+    ):
+        colours = [colour for _, colour in letters_of(svg)]
+        assert colours, page
+        assert all(contrast(one, page) >= 4.5 for one in colours if one not in on_heat), page
 
 
 @pytest.mark.parametrize("colour", ["INK", "INDIGO", "ROSE", "GREEN", "WINE", "GREY"])

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 from browsing import PAGES
 from bs4 import BeautifulSoup
-from helpers import EXPLAINED
+from helpers import EXPLAINED, each
 from pypdf import PdfReader
 
 from ferutils.site import printing
@@ -101,7 +101,7 @@ def test_all_pages_of_the_report_are_printed_and_bookmarked(report, pdf):
     assert titles == [squeezed(title.get_text()) for title in expected]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each("page", PAGES)
 def test_every_caption_is_printed(report, words, page):
     article = page_of(report, page)
     for files in article.select(".downloads"):

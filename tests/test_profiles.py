@@ -1,5 +1,6 @@
 """The profiles: options that Snakemake knows, and what they ask of a cluster for a run."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import tomllib
 
 import pytest
 import yaml
+from helpers import copy_repository
 from snakemake.cli import get_argument_parser
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
@@ -35,9 +37,12 @@ def test_a_run_that_was_lost_is_tried_again_and_stops_no_other(path):
 def test_the_resources_of_a_profile_are_those_of_the_rule_that_trains(path, tmp_path):
     """Snakemake passes over a setting for a rule that there is not."""
     profile = yaml.safe_load(path.read_text())
+    # In a copy: another worker may be building the report here.
+    folder = copy_repository(tmp_path)
     rules = subprocess.run(
         [sys.executable, "-m", "snakemake", "--list-rules"],
-        cwd=paths.ROOT, check=True, capture_output=True, text=True,
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, check=True,
+        capture_output=True, text=True,
     ).stdout.split()  # fmt: skip
     named = profile.get("set-threads", []) + profile.get("set-resources", [])
     assert {re.split("[:=]", one)[0] for one in named} <= set(rules)

@@ -13,31 +13,15 @@ def page(browser):
     one.close()
 
 
-def test_a_served_report_asks_no_other_host_and_keeps_no_cookie(address, browser):
+# 1280 pixels at 200 % are 640; WCAG 1.4.10 asks for 320, which are 400 %.
+def test_enlarged_to_twice_and_four_times_nothing_runs_off_the_side(report, browser):
     context = browser.new_context()
     for name in PAGES:
-        page, elsewhere, errors = context.new_page(), [], []
-        page.on("request", lambda one, seen=elsewhere: seen.append(one.url))
-        page.on("response", lambda one, seen=errors: one.status >= 400 and seen.append(one.url))
-        page.on("pageerror", lambda one, seen=errors: seen.append(str(one)))
-        page.on("console", lambda one, seen=errors: one.type == "error" and seen.append(one.text))
-        page.goto(f"{address}/{name}.html", wait_until="networkidle")
-        hosts = {urlsplit(url).netloc for url in elsewhere if not url.startswith("data:")}
-        assert hosts == {urlsplit(address).netloc}, name
-        assert errors == [], name
-        page.close()
-    assert context.cookies() == []
-    context.close()
-
-
-# 1280 pixels at 200 % are 640; WCAG 1.4.10 asks for 320, which are 400 %.
-@pytest.mark.parametrize("width", [640, 320])
-def test_enlarged_to_twice_and_four_times_nothing_runs_off_the_side(report, browser, width):
-    context = browser.new_context(viewport={"width": width, "height": 360})
-    for name in PAGES:
         page = context.new_page()
-        page.goto(f"file://{report}/{name}.html", wait_until="load")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        for width in (640, 320):
+            page.set_viewport_size({"width": width, "height": 360})
+            page.goto(f"file://{report}/{name}.html", wait_until="load")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
         page.close()
     context.close()
 

@@ -1,16 +1,25 @@
 """The built report: complete, linked, without a trace of the machine, sound in a real browser."""
 
+import functools
 import getpass
+import gzip
 import re
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import BROKEN_IMAGES, PAGES, Links, snakemake
+from browsing import BROKEN_IMAGES, NEEDS, PAGES, Links, Reader, snakemake
+from helpers import each
 
 from ferutils import paths
+
+WIDE, NARROW = 1280, 390
+WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+PAGE_BYTES = 3_000_000
+every_page = each("page", PAGES)
 
 
 def test_a_second_build_has_nothing_to_do(report):
@@ -18,7 +27,7 @@ def test_a_second_build_has_nothing_to_do(report):
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
-@pytest.mark.parametrize("page", PAGES)
+@every_page
 def test_every_link_of_a_page_leads_somewhere(report, page):
     file = report / f"{page}.html"
     for target in Links(file.read_text()).targets - {None, "", "#"}:
@@ -31,7 +40,7 @@ def test_every_link_of_a_page_leads_somewhere(report, page):
             assert unquote(parts.fragment) in Links(path.read_text()).anchors, f"{page}: {target}"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@every_page
 def test_a_page_names_neither_user_nor_host_nor_path_and_shows_no_raw_object(report, page):
     text = (report / f"{page}.html").read_text()
     words = re.sub(r"<[^>]+>", " ", text)
@@ -51,40 +60,71 @@ def test_the_papers_figures_and_tables_are_all_placed(report):
         assert re.search(rf"<p>{place}</p>.*?<a class=\"reference internal\"", text, re.DOTALL)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_every_page_opens_from_disk_with_no_error_and_no_request_elsewhere(
-    report, browser, width, scheme
-):
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    for name in PAGES:
-        page, requests, errors = context.new_page(), [], []
-        page.on("request", lambda request, seen=requests: seen.append(request.url))
-        page.on("pageerror", lambda error, seen=errors: seen.append(str(error)))
-        page.on(
-            "console",
-            lambda message, seen=errors: message.type == "error" and seen.append(message.text),
+def meet(browser, file, width, scheme):
+    """What a reader meets who opens a page."""
+    reader = Reader(browser, width, scheme)
+    page = reader.open(file)
+    met = SimpleNamespace(
+        errors=list(reader.errors),  # before axe asks for more
+        overflow=page.evaluate("document.documentElement.scrollWidth") - width,
+        broken_images=page.evaluate(BROKEN_IMAGES),
+        urls=list(reader.requests),
+        barriers=Axe().run(page, options={"runOnly": WCAG}) if width == WIDE else None,
+    )
+    reader.context.close()
+    return met
+
+
+@pytest.fixture(scope="module")
+def opened(report, browser):
+    """What a reader meets on opening each page from disk, by page, width and theme."""
+    views = [(WIDE, "light"), (WIDE, "dark"), (NARROW, "dark")]
+    return {
+        (page, *view): meet(browser, report / f"{page}.html", *view)
+        for page in PAGES
+        for view in views
+    }
+
+
+def test_every_page_opens_from_disk_with_no_error_and_no_request_elsewhere(opened):
+    for where, met in opened.items():
+        assert met.errors == [], where
+        assert [url for url in met.urls if urlsplit(url).scheme not in ("file", "data")] == [], (
+            where
         )
-        page.goto(f"file://{report}/{name}.html", wait_until="load")
-        assert errors == [], name
-        assert [url for url in requests if urlsplit(url).scheme not in ("file", "data")] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-        assert page.evaluate(BROKEN_IMAGES) == [], name
-        page.close()
-    context.close()
+        assert met.overflow <= 0, where
+        assert met.broken_images == [], where
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_keeps_a_reader_out(report, browser, scheme):
+def test_no_page_keeps_a_reader_out(opened):
     """WCAG 2.1, A and AA, as far as axe can see."""
-    levels = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-    context = browser.new_context(color_scheme=scheme)
-    for name in PAGES:
-        page = context.new_page()
-        page.goto(f"file://{report}/{name}.html", wait_until="load")
-        found = Axe().run(page, options={"runOnly": levels})
-        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-        page.close()
-    context.close()
+    for where, met in opened.items():
+        if met.barriers:
+            assert met.barriers.violations_count == 0, (where, met.barriers.generate_report())
+
+
+@functools.cache
+def packed(file):
+    """The bytes of a file as a server sends it."""
+    return len(gzip.compress(Path(file).read_bytes()))
+
+
+def test_a_page_weighs_little_over_the_wire_with_all_its_pictures(opened):
+    for (page, width, scheme), met in opened.items():
+        files = {unquote(urlsplit(url).path) for url in met.urls if url.startswith("file:")}
+        assert sum(map(packed, files)) < PAGE_BYTES, (page, width, scheme)
+
+
+def test_only_pages_with_interactive_parts_load_their_scripts(report, opened):
+    for (page, *view), met in opened.items():
+        text = (report / f"{page}.html").read_text()
+        parts = {kind for kind in NEEDS if f'data-interactive="{kind}"' in text}
+        static = [url.split("_static/")[1] for url in met.urls if "_static/" in url]
+        loaded = {one.split("?")[0] for one in static}
+        own = {one for one in loaded if one.startswith(("interactive/", "vendor/d3"))}
+        needed = {script for kind in parts for script in NEEDS[kind]}
+        assert own == needed | ({"interactive/interactive.css"} if parts else set()), (page, view)
+    assert "data-interactive" not in (report / "pages" / "introduction.html").read_text()
 
 
 def test_search_finds_dropout(report, browser):

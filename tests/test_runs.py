@@ -96,6 +96,7 @@ def test_importing_the_package_is_quick_and_brings_no_heavy_library():
     assert min(seconds for seconds, _ in tries) <= 0.3
 
 
+@pytest.mark.slow
 def test_a_recorded_run_is_read_without_keras(places):
     recipe = recipes.make(model="deep", seed=424242)
     runs.write(*fabricated(recipe, published()), places / "runs")
@@ -116,6 +117,7 @@ print(json.dumps([record.run.id, refusal, sorted(heavy)]))
     assert heavy == []
 
 
+@pytest.mark.slow
 def test_a_recorded_run_on_drawn_faces_is_read_without_keras(places, drawn):
     runs.write(*fabricated(small_recipe(), runs.note(drawn)), places / "runs")
     code = f"""
@@ -132,6 +134,7 @@ print(json.dumps([record.run.dataset.name, sorted({{"keras", "tensorflow"}} & se
     assert not (places / "cache").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_backend_that_is_not_installed_is_named_with_what_installs_it(places, backend):
     code = f"""

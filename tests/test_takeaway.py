@@ -20,7 +20,7 @@ import nbformat
 import pytest
 import yaml
 from browsing import PAGES, Links, Reader
-from helpers import EXPLAINED
+from helpers import EXPLAINED, each
 from pybtex.database import parse_string
 
 from ferutils import paths
@@ -372,7 +372,7 @@ def test_the_printed_citation_is_that_of_the_citation_file_and_of_the_bibliograp
     assert printed["mondal2022"].persons == listed["mondal2022"].persons
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each("page", PAGES)
 def test_every_page_leads_to_the_citation(report, page):
     file = report / f"{page}.html"
     found = re.search(r'<a href="([^"#]*)#cite">Cite', file.read_text())[1]

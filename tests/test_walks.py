@@ -8,11 +8,10 @@ import csv
 import hashlib
 import html
 import itertools
-import runpy
 
 import numpy as np
 import pytest
-from browsing import PAGES, Reader
+from browsing import NEEDS, Reader
 from helpers import fabricated
 from scipy import stats
 from synthetic import PUBLISHED, record
@@ -24,7 +23,6 @@ from ferutils.records import study as study_module
 from ferutils.report import interactive, run_tables
 
 STATIC = paths.BOOK / "_static"
-NEEDS = runpy.run_path(str(paths.BOOK / "_extensions" / "interactive.py"))["NEEDS"]
 MODELS = ("shallow", "improved", "deep")
 VIEWS = list(itertools.product((1280, 390), ("light", "dark")))
 SHALLOW = record("shallow")
@@ -419,22 +417,6 @@ def test_the_interactive_part_takes_the_figures_place_and_is_described_as_it(
         page.emulate_media(media="print")
         assert figure.locator("img.only-light").is_visible()
         page.emulate_media(media="screen")
-
-
-def test_only_pages_with_interactive_parts_load_their_scripts(report, browser):
-    for name in PAGES:
-        file = report / f"{name}.html"
-        parts = {kind for kind in NEEDS if f'data-interactive="{kind}"' in file.read_text()}
-        reader = Reader(browser)
-        reader.open(file)
-        static = [url.split("_static/")[1] for url in reader.requests if "_static/" in url]
-        loaded = {one.split("?")[0] for one in static}
-        own = {one for one in loaded if one.startswith(("interactive/", "vendor/d3"))}
-        needed = {script for kind in parts for script in NEEDS[kind]}
-        assert own == needed | ({"interactive/interactive.css"} if parts else set()), name
-        reader.context.close()
-    first = (report / "pages" / "introduction.html").read_text()
-    assert "data-interactive" not in first
 
 
 def test_the_shipped_library_is_the_one_that_the_readme_names():
