@@ -82,8 +82,8 @@ def test_each_part_of_the_study_counts_its_runs():
     entry = Entry(part="printed", model="shallow", seeds=[0, 1])
     frame = run_tables.parts(study_module.load(), Study((Group(entry, [SHALLOW]),)))
     assert frame["Part"].tolist() == list(study_module.load().parts)
-    assert frame["Recorded"][0] == "1 of 2"
-    assert frame["Recorded"][1] == "0 of 0"
+    assert frame["Answered"][0] == "1 of 2"
+    assert frame["Answered"][1] == "0 of 0"
 
 
 # ---- two runs -----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ TAKEN = (
     "README.md",
     "Snakefile",
     "_config.yml",
+    "audit",
     "book",
     "ferutils",
     "notebooks",
@@ -38,7 +39,7 @@ TAKEN = (
 RECORD = rf"book/(runs|backends/\w+)/{paths.RUN_ID}/(run\.json|history\.csv|predictions\.npz)"
 OURS = (
     r"[^/]+|\.(binder|ci)/(run|postBuild|\w+\.txt)"
-    r"|(ferutils|notebooks|profiles)/[\w/-]+\.(py|bin|ipynb|yaml)"
+    r"|(audit|ferutils|notebooks|profiles)/[\w/-]+\.(py|bin|ipynb|yaml)"
     r"|book/(_static|_extensions)/[\w./-]+\.(py|css|js|svg|txt|md)"
     r"|book/([\w-]+\.(md|bib|yml|json)|(baselines|crossvalidation)/[\w-]+\.(json|npz|yml))"
 )
