@@ -1,5 +1,6 @@
 """The records of book/, and what is measured of them, with no code of the package."""
 
+import copy
 import csv
 import functools
 import json
@@ -37,6 +38,8 @@ class About(NamedTuple):
 class Run:
     """One record, or the answers of an ensemble or a baseline alone."""
 
+    own = True  # False: a longer run's answer for a shorter recipe
+
     def __init__(self, answers: dict[str, Answer], folder: Path | None = None, members: int = 1):
         self.answers, self.members = answers, members
         if folder:
@@ -45,6 +48,25 @@ class Run:
             self.history = list(csv.DictReader((folder / "history.csv").open()))
             few = self.recipe["train_images"] or self.recipe["evaluation_images"]
             self.reduced = bool(few) or self.recipe["epochs"] < USUAL["epochs"]
+            self.folder = folder
+
+    def answer(self, wanted: dict[str, Any]) -> "Run | None":
+        """What a run, no shorter than another, kept of what that would have measured."""
+        history = self.history[: wanted["epochs"]]
+        followed = f"{wanted['validation_split']}_accuracy"
+        if not history[0].get(followed):
+            return None
+        heights = [float(row[followed]) for row in history]
+        best = heights.index(max(heights)) + 1
+        found, epoch = copy.copy(self), len(history) if wanted["kept_epoch"] == "last" else best
+        if epoch != self.told["kept_epoch"]:
+            found.answers = answers(self.folder / "predictions.npz", f"_{epoch}")
+        for one in ("accuracy", "loss"):
+            split = wanted["validation_split"]
+            history = [row | {f"validation_{one}": row[f"{split}_{one}"]} for row in history]
+        found.history, found.recipe, found.own = history, self.recipe | wanted, False
+        found.told = self.told | {"kept_epoch": epoch}
+        return found
 
     def score(self, measure: str) -> float:
         """Of the kept epoch, or on the split that was not followed; accuracies in percent."""
@@ -73,9 +95,10 @@ def read(folder: Path) -> Run:
     return Run(answers(folder / "predictions.npz"), folder)
 
 
-def answers(path: Path) -> dict[str, Answer]:
+def answers(path: Path, epoch: str = "") -> dict[str, Answer]:
     with np.load(path, allow_pickle=False) as file:
-        parts = [(file[f"{one}_labels"], file[f"{one}_log_probabilities"]) for one in SPLITS]
+        names = [(f"{one}_labels", f"{one}_log_probabilities{epoch}") for one in SPLITS]
+        parts = [(file[labels], file[answered]) for labels, answered in names]
     return {one: (p[0].astype(int), p[1].astype(float)) for one, p in zip(SPLITS, parts)}
 
 
@@ -102,15 +125,32 @@ class Book:
         cells = [cell for row in self.paper["tables"][2]["rows"] for cell in row[1:]]
         self.table_3 = [self.claims[cell["claim"]] for cell in cells]
 
-    def _runs_of(self, entry: dict[str, Any]) -> list[Run]:
+    def _wanted(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
+        """What the recipes of an entry say, seed by seed."""
         model = entry["model"]
         wanted = USUAL | (DEEP if model.startswith("deep") else {})
         names = ("dropout_convolution", "dropout_dense")
         wanted |= dict(zip(names, DROPOUT.get(model, (0.0, 0.0))))
         wanted |= {name: value for name, value in entry.items() if name not in ("part", "seeds")}
-        found = [run for run in self.runs if wanted.items() <= run.recipe.items()]
-        found = [run for run in found if run.recipe["seed"] in entry["seeds"]]
-        return sorted(found, key=lambda run: run.recipe["seed"])
+        return [wanted | {"seed": seed} for seed in entry["seeds"]]
+
+    def _runs_of(self, entry: dict[str, Any]) -> list[Run]:
+        found = []
+        for wanted in self._wanted(entry):
+            own = [run for run in self.runs if wanted.items() <= run.recipe.items()]
+            longer = [run for run in self.runs if covers(run.recipe, wanted)]
+            longer.sort(key=lambda run: run.recipe["epochs"])
+            able = filter(None, (run.answer(wanted) for run in longer))
+            found += own or [one for one in [next(able, None)] if one]
+        return found
+
+    def trainings(self) -> int:
+        """How many runs the study wants that no run wanted before them answers for."""
+        chosen: list[dict[str, Any]] = []
+        for entry, _ in self.entries:
+            for wanted in self._wanted(entry):
+                chosen += [] if any(covers(one, wanted) for one in chosen) else [wanted]
+        return len(chosen)
 
     def part(self, name: str, printed_model: str) -> list[tuple[dict[str, Any], list[Run]]]:
         return [
@@ -146,6 +186,14 @@ class Book:
 
 
 # Scores of one answer; shares in percent
+
+
+def covers(longer: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether a training begins as another and keeps the epochs that this would have kept."""
+    free = ("epochs", "kept_epoch", "validation_split")
+    same = all(longer[name] == value for name, value in wanted.items() if name not in free)
+    ends = {one for one in (10, 30, longer["epochs"]) if one <= longer["epochs"]}
+    return same and wanted["epochs"] in ends
 
 
 def right(answer: Answer) -> np.ndarray:
@@ -214,6 +262,12 @@ def error(values: Any) -> float:
 
 def interval(values: Any) -> list[float]:
     half = stats.t.ppf(0.975, len(values) - 1) * error(values)
+    return [np.mean(values) - half, np.mean(values) + half]
+
+
+def next_run(values: Any) -> list[float]:
+    """The interval in which one more run is expected."""
+    half = stats.t.ppf(0.975, len(values) - 1) * error(values) * math.sqrt(len(values) + 1)
     return [np.mean(values) - half, np.mean(values) + half]
 
 

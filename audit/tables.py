@@ -26,7 +26,7 @@ def table_3(book: Book) -> Rows:
     for claim in book.table_3:
         model, measure = claim["quantity"].split(".")
         values = scores(book.printed.get(model, []), measure)
-        ours = spread(values) + interval(values) if len(set(values)) > 1 else values[:1]
+        ours = spread(values) + r.next_run(values) if len(set(values)) > 1 else values[:1]
         row = {"Paper": claim["printed"], "Ours": ours, "Runs": [len(values)]}
         rows[model, words(measure)] = row
     return rows
@@ -223,6 +223,10 @@ class Grid:
         lowest = mean[self.best] - r.error(self.accuracy[self.best]) - 1e-7
         near = [cell for cell in mean if mean[cell] >= lowest]
         self.sparing = min(near, key=lambda cell: (cell[1], -mean[cell], cell[0]))
+        counts = np.array([fold["counts"] for fold in self.told["folds"]])
+        self.often = int(counts.sum(axis=0).argmax())
+        self.always = 100 * float(np.mean(counts[:, self.often] / counts.sum(axis=1)))
+        self.measures = lowest > self.always  # else its numbers are those of chance
 
 
 def settings(grid: Grid) -> dict[str, Any]:
@@ -241,12 +245,13 @@ def settings(grid: Grid) -> dict[str, Any]:
 def choices(grid: Grid) -> dict[str, Any]:
     cells = {"The paper": grid.paper, "Best": grid.best, "One standard error": grid.sparing}
     less = np.subtract(grid.accuracy[grid.paper], grid.accuracy[grid.best])
-    counts = np.array([fold["counts"] for fold in grid.told["folds"]])
-    often = int(counts.sum(axis=0).argmax())
     one_answer = [np.count_nonzero(one["answers"]) == 1 for one in grid.told["trainings"]]
-    return {name: [*cell, np.mean(grid.accuracy[cell])] for name, cell in cells.items()} | {
-        "The paper less the best, in points": [less.mean(), *interval(less)] if less.any() else [],
-        f"Always “{r.EMOTIONS[often]}”": [100 * np.mean(counts[:, often] / counts.sum(axis=1))],
+    shown = {name: [*cell, np.mean(grid.accuracy[cell])] for name, cell in cells.items()}
+    shown["The paper less the best, in points"] = (
+        [less.mean(), *interval(less)] if less.any() else []
+    )
+    return {name: values if grid.measures else [] for name, values in shown.items()} | {
+        f"Always “{r.EMOTIONS[grid.often]}”": [grid.always],
         "Networks with one answer only": [sum(one_answer), len(one_answer)],
     }
 
@@ -265,15 +270,15 @@ def cells(book: Book, model: str) -> Rows:
         losses = grid.loss[rate, neurons]
         row = {"Accuracy": spread(values), "Its standard error": [r.error(values)]}
         row["Loss"] = [] if np.isnan(losses).any() else spread(losses)
+        row = row if grid.measures else {head: [] for head in row}
         rows[np.format_float_positional(rate, trim="-"), f"{neurons:,}"] = row
     return rows
 
 
 def at_a_glance(book: Book) -> Rows:
-    runs = {run.id: run for _, some in book.entries for run in some}.values()
-    wanted = sum(len(entry["seeds"]) for entry, _ in book.entries)
+    runs = {run.id: run for _, some in book.entries for run in some if run.own}.values()
     hours = sum(run.told["cost"]["wall_seconds"] for run in runs) / 3600
-    told = {"Runs recorded": [len(runs), wanted], "Training": [hours]}
+    told = {"Runs recorded": [len(runs), book.trainings()], "Training": [hours]}
     return {(name,): {"How much": value} for name, value in told.items()}
 
 
