@@ -133,6 +133,9 @@ R, N, U, T = Verdict  # reproduced, not reproduced, undecided, not tested
          "reproduces in 1 of 4 figures (2 not reproduced, 1 undecided) for the shallow network, "
          "reproduces in 0 of 4 figures (2 not reproduced, 2 undecided) for the improved network "
          "and is not tested yet for the deep network."),
+        ([R, U, U, U], [U, U, U, R], [T] * 4,
+         "reproduces in 1 of 4 figures each (3 undecided) for the shallow and improved networks "
+         "and is not tested yet for the deep network."),
     ],
 )  # fmt: skip
 def test_the_headline_follows_from_the_verdicts_on_table_3(shallow, improved, deep, expected):

@@ -208,7 +208,8 @@ def headline(paper: Paper, findings: Sequence[Finding]) -> Markdown:
     for network, count in counts.items():
         networks.setdefault(_of_table_3(count), []).append(network)
     told = [
-        f"{said} for the {tables.listed(names)} network{'s' * (len(names) > 1)}"
+        said.format(each=" each" * (len(names) > 1))
+        + f" for the {tables.listed(names)} network{'s' * (len(names) > 1)}"
         for said, names in networks.items()
     ]
     return Markdown(f"The paper's Table 3 {tables.listed(told)}.")
@@ -219,7 +220,7 @@ def _of_table_3(count: Counter[Verdict]) -> str:
     if len(count) == 1:
         return OF_TABLE_3[next(iter(count))]
     others = [f"{count[one]} {one}" for one in Verdict if count[one] and one != Verdict.REPRODUCED]
-    share = f"{count[Verdict.REPRODUCED]} of {count.total()} figures"
+    share = f"{count[Verdict.REPRODUCED]} of {count.total()} figures{{each}}"
     return f"**reproduces in {share}** ({', '.join(others)})"
 
 
