@@ -1,7 +1,9 @@
-"""Writing a file whole or not at all, and onto the disk; reading small files of settings."""
+"""Writing a file whole or not at all, and onto the disk; reading files that nobody has to trust."""
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,8 @@ import yaml
 
 CHUNK_BYTES = 2**24
 MOST_YAML_BYTES = 2**20
+MOST_JSON_BYTES = 2**23
+SUM = "content_sha256"  # the key of a measured file's sum
 DEEPEST_YAML = 20  # levels; ours have five
 
 
@@ -112,6 +116,46 @@ class _Plain(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self.level -= 1
         return node
+
+
+def sealed(text: str) -> bytes:
+    """A JSON object, laid out as it is, with a sum of its content that tells of any change.
+
+    Layout and order of keys do not count; git tells who changed it.
+    """
+    start, brace, _ = text.rpartition("}")
+    return f'{start.rstrip()},\n  "{SUM}": "{_sum(json.loads(text))}"\n{brace}\n'.encode()
+
+
+def unsealed(path: Path) -> str:
+    """The JSON object of a file that `sealed` made, without its sum.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file, too large, or not what its sum says.
+    """
+    with path.open("rb") as file:
+        text = file.read(MOST_JSON_BYTES + 1)
+    if len(text) > MOST_JSON_BYTES:
+        raise ValueError(f"more than {MOST_JSON_BYTES:,} bytes")
+    try:
+        content = json.loads(text, object_pairs_hook=_each_once)
+    except (RecursionError, json.JSONDecodeError) as error:
+        raise ValueError(f"Invalid JSON: {error}") from None
+    if not isinstance(content, dict) or content.pop(SUM, None) != _sum(content):
+        raise ValueError(f"content that is not that of its sum, {SUM}")
+    return json.dumps(content)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key that stands twice")
+    return found
+
+
+def _sum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def described(error: Exception) -> str:

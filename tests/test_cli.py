@@ -15,7 +15,7 @@ import tomllib
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers import EXPLAINED, small_dataset
+from helpers import EXPLAINED, scores_of, small_dataset
 from PIL import Image
 from synthetic import DRAWN, OTHER_COPY, PUBLISHED, answers, made
 
@@ -426,6 +426,7 @@ def put_answers(folder, right, model, **parameters):
     for split, one in predictions.items():
         said = np.where(np.arange(len(one.labels)) < right, one.labels, (one.labels + 1) % 7)
         changed[split] = answers(one.labels, said)
+    run = run.model_copy(update={"scores": run.scores | scores_of(changed)})
     return runs.write(run, history, changed, folder).name
 
 

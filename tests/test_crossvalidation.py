@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 import yaml
-from helpers import EXPLAINED, small_dataset
+from helpers import EXPLAINED, reseal, small_dataset
 
+from ferutils import storage
 from ferutils.dataset import faces, fer2013
 from ferutils.measuring import crossvalidating, examining
 from ferutils.records import crossvalidation
@@ -214,7 +215,7 @@ def test_one_that_was_killed_goes_on_to_the_result_of_one_that_was_not(
     assert len(again.recipes) == PLANNED - lives
     resumed = json.loads((folder / "shallow.json").read_text())
     for one in (whole, resumed):
-        del one["started"], one["checksum"]
+        del one["started"], one[storage.SUM]
     assert resumed == whole
     assert [file.name for file in folder.iterdir()] == ["shallow.json"]
 
@@ -300,43 +301,37 @@ def test_where_none_was_begun_there_is_none(folder):
     assert crossvalidation.read("deep") is None
 
 
-def cut_off(text):
-    return text[: len(text) // 2]
+def cut_off(file):
+    file.write_text(file.read_text()[:-100])
 
 
-def edited(text):
-    content = json.loads(text)
-    content["trainings"][0]["validation_accuracy"][-1] = 1.0
-    return json.dumps(content)
+def edited(file):
+    file.write_text(file.read_text().replace("0.5", "0.6", 1))
 
 
-def reordered(text):
-    content = json.loads(text)
-    content["trainings"].reverse()
-    return json.dumps(content)
+def reordered(file):
+    reseal(file, lambda content: content["trainings"].reverse())
 
 
-def lacking_an_epoch(text):
-    content = json.loads(text)
-    content["trainings"][0]["training_loss"].pop()
-    return json.dumps(content)
+def lacking_an_epoch(file):
+    reseal(file, lambda content: content["trainings"][0]["training_loss"].pop())
 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
         (cut_off, "Invalid JSON"),
-        (edited, "checksum"),
+        (edited, "its sum"),
         (reordered, "another order"),
         (lacking_an_epoch, "epochs"),
-        (lambda text: "{}", "Field required"),
-        (lambda text: "", "Invalid JSON"),
+        (lambda file: file.write_bytes(storage.sealed('{"model": "shallow"}')), "Field required"),
+        (lambda file: file.write_text("{}"), "its sum"),
+        (lambda file: file.write_text(""), "Invalid JSON"),
     ],
 )
 def test_a_damaged_result_is_refused(cross_validate, folder, damage, words):
     cross_validate()
-    file = folder / "shallow.json"
-    file.write_text(damage(file.read_text()))
+    damage(folder / "shallow.json")
     with pytest.raises(ValueError, match=EXPLAINED) as refused:
         crossvalidation.read("shallow")
     assert words in str(refused.value) and "make crossvalidate" in str(refused.value)

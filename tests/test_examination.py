@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from ferutils import storage
 from ferutils.dataset import faces, fer2013, reading
 from ferutils.measuring import examining
 from ferutils.records import examination
@@ -350,7 +351,7 @@ def test_a_damaged_examination_is_refused(tmp_path, content):
 def test_an_examination_without_the_second_look_is_refused(planted, tmp_path):
     found = examining.examine(planted)
     file = tmp_path / "examination.json"
-    file.write_text(found.model_dump_json(exclude={"near", "method"}))
+    file.write_bytes(storage.sealed(found.model_dump_json(exclude={"near", "method"})))
     with pytest.raises(ValueError, match="no method, near"):
         examination.read(file)
 

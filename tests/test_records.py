@@ -3,10 +3,11 @@
 import functools
 import hashlib
 import io
-import json
 import math
 import shutil
 import stat
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -19,11 +20,12 @@ from helpers import (
     each,
     fabricated,
     log_softmax,
+    reseal,
     small_dataset,
     small_recipe,
 )
 
-from ferutils import paths
+from ferutils import paths, storage
 from ferutils.dataset import fer2013
 from ferutils.records import keeping, recipes, runs
 
@@ -46,10 +48,15 @@ def folder(made, tmp_path):
 
 
 def edit(folder, change):
-    """Change the content of run.json as a person with an editor would."""
-    content = json.loads((folder / "run.json").read_text())
-    change(content)
-    (folder / "run.json").write_text(json.dumps(content))
+    """Change the content of run.json, so that only what it says can be refused."""
+    reseal(folder / "run.json", change)
+
+
+def replace(path, old, new):
+    """Change a file as a person with an editor would."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
 
 
 def forge(folder, name, content):
@@ -241,6 +248,29 @@ DAMAGES = {
     "other id": lambda f: edit(f, lambda run: run.update(id="shallow-000000000000")),
     "no checksums": lambda f: edit(f, lambda run: run.pop("checksums")),
     "a checksum less": lambda f: edit(f, lambda run: run["checksums"].pop("history.csv")),
+    "any number edited": lambda f: replace(f / "run.json", '_second": 1', '_second": 2'),
+    "no sum": lambda f: replace(f / "run.json", storage.SUM, "sum"),
+    "a key twice": lambda f: replace(f / "run.json", "{", '{"kept_epoch": 1,'),
+    "megabytes of blanks": lambda f: replace(f / "run.json", "{", "{" + " " * 2**24),
+    "brackets without end": lambda f: (f / "run.json").write_text("[" * 10**6),
+    "a kept epoch that was not trained": lambda f: edit(f, lambda run: run.update(kept_epoch=99)),
+    "a negative time": lambda f: edit(f, lambda run: run["cost"].update(wall_seconds=-1.0)),
+    "a time that is no number": lambda f: edit(
+        f, lambda run: run["cost"].update(wall_seconds="NaN")
+    ),
+    "an accuracy that its answers do not give": lambda f: edit(
+        f, lambda run: run["scores"]["PrivateTest"].update(accuracy=0.9)
+    ),
+    "a loss that its answers do not give": lambda f: edit(
+        f, lambda run: run["scores"]["PublicTest"].update(loss=0.1)
+    ),
+    "more images than there are": lambda f: edit(
+        f, lambda run: run["scores"]["Training"].update(images=10**5)
+    ),
+    "a split less": lambda f: edit(f, lambda run: run["scores"].pop("Training")),
+    "more weights trained than there are": lambda f: edit(
+        f, lambda run: run["layers"].append(LAYER | {"trainable_parameters": 1})
+    ),
     "a checksum more": lambda f: edit(f, lambda run: run["checksums"].update({"../x": "0" * 64})),
 }
 
@@ -300,6 +330,12 @@ def test_predictions_with_pickled_objects_are_refused(folder, tmp_path):
 
 FORGERIES = {
     "a split missing": lambda a: a.pop("PrivateTest_labels"),
+    "an array more": lambda a: a.update(notes=np.zeros(3)),
+    "labels as dates": lambda a: a.update(PublicTest_labels=a["PublicTest_labels"].astype("M8[s]")),
+    "a label too high": lambda a: a["PublicTest_labels"].fill(7),
+    "answers of double size": lambda a: a.update(
+        PublicTest_log_probabilities=a["PublicTest_log_probabilities"].astype(float)
+    ),
     "six classes": lambda a: a.update(
         PublicTest_log_probabilities=a["PublicTest_log_probabilities"][:, :6]
     ),
@@ -321,6 +357,30 @@ def test_predictions_of_another_form_are_refused(folder, forgery):
     forge(folder, "predictions.npz", packed(**arrays))
     with pytest.raises(ValueError, match=EXPLAINED):
         runs.read(folder)
+
+
+def lying(shape, size):
+    """An archive of PublicTest_labels, whose header says another shape than it has."""
+    header = io.BytesIO()
+    described = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for split in runs.HELD_OUT:
+            file.writestr(f"{split}_labels.npy", header.getvalue() + bytes(size))
+            file.writestr(f"{split}_log_probabilities.npy", header.getvalue())
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize(("shape", "size"), [((10**12,), 0), ((21,), 10**8), ((21,), 3)])
+def test_a_header_that_lies_costs_no_memory(folder, shape, size):
+    forge(folder, "predictions.npz", lying(shape, size))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=EXPLAINED):
+        runs.read(folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**7
 
 
 @pytest.mark.parametrize("content", [b"no archive", b""])
@@ -366,12 +426,9 @@ WORDED = [
 @pytest.mark.parametrize("text", MARKUP)
 @pytest.mark.parametrize("put", WORDED)
 def test_a_record_brings_no_markup_into_a_page(folder, put, text):
-    run = json.loads((folder / "run.json").read_text())
-    put(run, "A processor (R), 2.5 GHz & more")
-    (folder / "run.json").write_text(json.dumps(run))
+    edit(folder, lambda run: put(run, "A processor (R), 2.5 GHz & more"))
     runs.read(folder)
-    put(run, text)
-    (folder / "run.json").write_text(json.dumps(run))
+    edit(folder, lambda run: put(run, text))
     with pytest.raises(ValueError, match=EXPLAINED):
         runs.read(folder)
 

@@ -22,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ferutils import paths, storage
 from ferutils.dataset import fer2013
 from ferutils.measuring import devices, recording
+from ferutils.records import runs
 from ferutils.records.recipes import Recipe, run_id
-from ferutils.records.runs import Run
 from ferutils.records.study import Entry
 
 PROFILES = paths.ROOT / "profiles"
@@ -173,8 +173,8 @@ def costs(models: Iterable[str]) -> dict[str, list[Cost]]:
 
 def _cost(file: Path) -> Cost | None:
     try:
-        run = Run.model_validate_json(file.read_bytes(), strict=False)
-    except ValidationError:
+        run = runs.read_run(file.parent)
+    except ValueError:
         return None
     record = sum(one.stat().st_size for one in file.parent.iterdir())
     parameters = sum(layer.parameters for layer in run.layers)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ferutils import paths, storage
 from ferutils.dataset import fer2013
 from ferutils.dataset.fer2013 import EMOTIONS
-from ferutils.records import keeping
+from ferutils.records import arrays, keeping
 from ferutils.records.keeping import HELD_OUT
 from ferutils.records.runs import DatasetNote, Predictions, Record
 
@@ -86,18 +86,18 @@ def most_frequent(labels: np.ndarray, counts: list[int]) -> Predictions:
 
 def write(linear: Linear, folder: Path = FOLDER) -> None:
     """Write the answers of the linear classifier and, last, its description, each atomically."""
-    arrays = {}
+    stored = {}
     for split, one in linear.predictions.items():
-        arrays[f"{split}_labels"] = one.labels.astype(np.uint8)
-        arrays[f"{split}_log_probabilities"] = keeping.to_float16(one.log_probabilities)
+        stored[f"{split}_labels"] = one.labels.astype(np.uint8)
+        stored[f"{split}_log_probabilities"] = keeping.to_float16(one.log_probabilities)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **stored)
     checksum = hashlib.sha256(buffer.getvalue()).hexdigest()
     description = linear.description.model_copy(update={"checksum": checksum})
     folder.mkdir(parents=True, exist_ok=True)
     storage.write_whole(folder / "linear.npz", buffer.getvalue())
     storage.write_whole(
-        folder / "linear.json", description.model_dump_json(indent=2).encode() + b"\n"
+        folder / "linear.json", storage.sealed(description.model_dump_json(indent=2))
     )
 
 
@@ -108,7 +108,7 @@ def read(folder: Path = FOLDER) -> Linear:
         ValueError: there is none, it is damaged, or it was fitted to another dataset.
     """
     try:
-        description = Description.model_validate_json((folder / "linear.json").read_bytes())
+        description = Description.model_validate_json(storage.unsealed(folder / "linear.json"))
         content = (folder / "linear.npz").read_bytes()
         return Linear(description, _checked(content, description))
     except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
@@ -124,14 +124,18 @@ def _checked(content: bytes, description: Description) -> dict[str, Predictions]
         raise ValueError("a linear.npz whose SHA-256 is not the one in linear.json")
     if description.dataset.fingerprints != fer2013.published_fingerprints():
         raise ValueError("another dataset than the published one")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return {
-            split: Predictions(
-                arrays[f"{split}_labels"],
-                arrays[f"{split}_log_probabilities"].astype(np.float32),
-            )
-            for split in HELD_OUT
-        }
+    images = {split: sum(description.dataset.counts[split]) for split in HELD_OUT}
+    expected = {}
+    for split, number in images.items():
+        expected[f"{split}_labels"] = (np.uint8, (number,))
+        expected[f"{split}_log_probabilities"] = (np.float16, (number, len(EMOTIONS)))
+    stored = arrays.read(content, expected)
+    return {
+        split: Predictions(
+            stored[f"{split}_labels"], stored[f"{split}_log_probabilities"].astype(np.float32)
+        )
+        for split in HELD_OUT
+    }
 
 
 def human(path: Path = FOLDER / "human.yml") -> Human:

@@ -3,7 +3,6 @@
 Reads book/crossvalidation.yml; writes and reads book/crossvalidation/<model>.json.
 """
 
-import hashlib
 import itertools
 from datetime import datetime
 from pathlib import Path
@@ -140,7 +139,6 @@ class CrossValidation(Origin):
     started: datetime
     folds: list[Fold]
     trainings: list[Training]
-    checksum: str = ""  # SHA-256 of all that is above
 
     @model_validator(mode="after")
     def _as_planned(self) -> "CrossValidation":
@@ -210,9 +208,7 @@ def read(model: str) -> CrossValidation | None:
     if not path.exists():
         return None
     try:
-        found = CrossValidation.model_validate_json(path.read_bytes())
-        if found.checksum != _checksum(found):
-            raise ValueError("numbers that are not those of its checksum")
+        found = CrossValidation.model_validate_json(storage.unsealed(path))
         if found.model != model:
             raise ValueError(f"the cross-validation of {found.model}")
         return found
@@ -226,9 +222,4 @@ def read(model: str) -> CrossValidation | None:
 def write(found: CrossValidation) -> None:
     """Write a result, whole or not at all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    checked = found.model_copy(update={"checksum": _checksum(found)})
-    storage.write_whole(file(found.model), checked.model_dump_json(indent=1).encode() + b"\n")
-
-
-def _checksum(found: CrossValidation) -> str:
-    return hashlib.sha256(found.model_dump_json(exclude={"checksum"}).encode()).hexdigest()
+    storage.write_whole(file(found.model), storage.sealed(found.model_dump_json(indent=1)))

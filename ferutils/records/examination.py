@@ -92,7 +92,7 @@ def read(path: Path = EXAMINATION_FILE) -> Examination:
         ValueError: there is none, or it is damaged or incomplete.
     """
     try:
-        found = Examination.model_validate_json(path.read_bytes())
+        found = Examination.model_validate_json(storage.unsealed(path))
         missing = set(Examination.model_fields) - found.model_fields_set
         if missing:
             raise ValueError(f"no {', '.join(sorted(missing))}")
@@ -106,4 +106,4 @@ def read(path: Path = EXAMINATION_FILE) -> Examination:
 
 def write(found: Examination, path: Path = EXAMINATION_FILE) -> None:
     """Write an examination, whole or not at all."""
-    storage.write_whole(path, found.model_dump_json().encode() + b"\n")
+    storage.write_whole(path, storage.sealed(found.model_dump_json()))

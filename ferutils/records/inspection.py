@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from ferutils import paths, storage
 from ferutils.dataset.fer2013 import EMOTIONS
@@ -165,8 +165,8 @@ def read(path: Path = INSPECTION_FILE) -> Inspection:
         ValueError: there is none, or it is damaged.
     """
     try:
-        return Inspection.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        return Inspection.model_validate_json(storage.unsealed(path))
+    except (OSError, ValueError) as error:  # a validation error is a ValueError
         raise ValueError(
             f"Expected the inspection of the networks in {path.name}. Received: {error}. "
             "Restore it from git, or run make inspect."
@@ -175,4 +175,4 @@ def read(path: Path = INSPECTION_FILE) -> Inspection:
 
 def write(found: Inspection, path: Path = INSPECTION_FILE) -> None:
     """Write an inspection, whole or not at all."""
-    storage.write_whole(path, found.model_dump_json(indent=2).encode() + b"\n")
+    storage.write_whole(path, storage.sealed(found.model_dump_json(indent=2)))

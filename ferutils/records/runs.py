@@ -7,6 +7,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import math
 import os
 import re
 import shutil
@@ -21,14 +22,16 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ferutils import paths, storage
-from ferutils.dataset.fer2013 import EMOTIONS, Dataset
-from ferutils.records import keeping
+from ferutils.dataset.fer2013 import EMOTIONS, SPLITS, Dataset
+from ferutils.records import arrays, keeping
 from ferutils.records.keeping import HELD_OUT, VALIDATIONS
 from ferutils.records.recipes import Recipe, run_id
 
+MOST_IMAGES = 10**6  # of a split; FER-2013 has 28,709
+ROUNDING = 5e-3  # of a loss, by answers that are kept as float16
 CHECKED = ("history.csv", "predictions.npz")  # the files whose checksums run.json holds
 HISTORY_COLUMNS = (
     "epoch",
@@ -58,14 +61,24 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
+Count = Annotated[int, Field(ge=0, le=MOST_IMAGES)]
+Measured = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class Layer(_Part):
     """One row of a layer table, as Keras and the paper print it."""
 
     name: Words
     type: Words
     output_shape: list[int]  # without the batch
-    parameters: int
-    trainable_parameters: int
+    parameters: Annotated[int, Field(ge=0)]
+    trainable_parameters: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _trains_at_most_all(self) -> "Layer":
+        if self.trainable_parameters > self.parameters:
+            raise ValueError(f"more trainable parameters than parameters in {self.name}")
+        return self
 
 
 class Scores(_Part):
@@ -73,7 +86,7 @@ class Scores(_Part):
 
     loss: float  # mean cross-entropy, nats
     accuracy: Accuracy
-    images: int
+    images: Count
 
 
 class DatasetNote(_Part):
@@ -81,16 +94,18 @@ class DatasetNote(_Part):
 
     name: Words
     fingerprints: dict[Words, Words]  # SHA-256 per split
-    counts: dict[Words, list[int]]  # images per emotion and split, in label order
+    counts: dict[Words, list[Count]]  # images per emotion and split, in label order
     differences: list[Words]  # from the published FER-2013, in words
 
 
 class Cost(_Part):
     """What a run took."""
 
-    wall_seconds: float  # training, validation, final evaluation; not what was lost and made again
-    images_per_second: float  # training steps alone
-    peak_memory_bytes: int  # of the process
+    wall_seconds: (
+        Measured  # training, validation, final evaluation; not what was lost and made again
+    )
+    images_per_second: Measured  # training steps alone
+    peak_memory_bytes: Annotated[int, Field(gt=0)]  # of the process
 
 
 class Environment(_Part):
@@ -126,6 +141,15 @@ class Run(_Part):
     started: datetime
     resumed_after_epochs: list[int] = []  # where the training went on after it had been cut off
     checksums: dict[Words, Words] = {}  # SHA-256 of the other files of the record
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "Run":
+        for epoch, scores in {self.kept_epoch: self.scores, **self.others}.items():
+            if not 1 <= epoch <= self.recipe.epochs or set(scores) != set(SPLITS):
+                raise ValueError(f"scores of epoch {epoch} of {self.recipe.epochs}, by split")
+            if any(one.images > sum(self.dataset.counts[split]) for split, one in scores.items()):
+                raise ValueError(f"scores on more images than there are, epoch {epoch}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -220,7 +244,7 @@ def write(
         unfinished.chmod(0o755)
         for name, content in files.items():
             _write_through(unfinished / name, content)
-        _write_through(unfinished / "run.json", described.model_dump_json(indent=2).encode())
+        _write_through(unfinished / "run.json", storage.sealed(described.model_dump_json(indent=2)))
         _give_name(unfinished, target)
         storage.sync(folder)
     finally:
@@ -254,12 +278,12 @@ def _pack(
     predictions: dict[str, Predictions], others: Mapping[int, dict[str, Predictions]]
 ) -> bytes:
     """The predictions as the bytes of a compressed .npz file."""
-    arrays = {f"{split}_labels": one.labels.astype(np.uint8) for split, one in predictions.items()}
+    stored = {f"{split}_labels": one.labels.astype(np.uint8) for split, one in predictions.items()}
     for epoch, kept in ({None: predictions} | dict(others)).items():
         for split, one in kept.items():
-            arrays[_array(split, epoch)] = keeping.to_float16(one.log_probabilities)
+            stored[_array(split, epoch)] = keeping.to_float16(one.log_probabilities)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **stored)
     return buffer.getvalue()
 
 
@@ -282,7 +306,7 @@ def read(folder: Path) -> Record:
     Raises:
         ValueError: the record is unfinished, damaged, or not what its name says.
     """
-    run = _read_run(folder)
+    run = read_run(folder)
     history, predictions = (_read_checked(folder / name, run.checksums) for name in CHECKED)
     try:
         kept = {None: run.scores} | run.others
@@ -307,28 +331,54 @@ def _read_history(content: bytes, run: Run) -> pd.DataFrame:
 def _unpack(
     content: bytes, kept: dict[int | None, dict[str, Scores]]
 ) -> dict[int | None, dict[str, Predictions]]:
-    """The reverse of `_pack`; nothing pickled is loaded."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        predictions = {
-            epoch: {
-                split: Predictions(
-                    labels=arrays[f"{split}_labels"],
-                    log_probabilities=arrays[_array(split, epoch)].astype(np.float32),
-                )
-                for split in HELD_OUT
-            }
-            for epoch in kept
+    """The reverse of `_pack`, where the answers give the scores that were measured."""
+    images = {split: kept[None][split].images for split in HELD_OUT}
+    expected = {f"{split}_labels": (np.uint8, (images[split],)) for split in HELD_OUT} | {
+        _array(split, epoch): (np.float16, (images[split], len(EMOTIONS)))
+        for split in HELD_OUT
+        for epoch in kept
+    }
+    stored = arrays.read(content, expected)
+    found = {
+        epoch: {
+            split: Predictions(
+                labels=stored[f"{split}_labels"],
+                log_probabilities=stored[_array(split, epoch)].astype(np.float32),
+            )
+            for split in HELD_OUT
         }
-    for epoch, by_split in predictions.items():
-        for split, one in by_split.items():
-            images = kept[epoch][split].images
-            shapes = one.labels.shape, one.log_probabilities.shape
-            if shapes != ((images,), (images, len(EMOTIONS))):
-                raise ValueError(f"labels and probabilities of {images} {split} images as {shapes}")
-    return predictions
+        for epoch in kept
+    }
+    for epoch, predictions in found.items():
+        for split, one in predictions.items():
+            _check_scores(one, kept[epoch][split], split)
+    return found
 
 
-def _read_run(folder: Path) -> Run:
+def _check_scores(predictions: Predictions, scores: Scores, split: str) -> None:
+    """See that labels are labels, and that the answers have the scores of the record."""
+    labels, answers = predictions.labels, predictions.log_probabilities.astype(float)
+    if labels.max(initial=0) >= len(EMOTIONS):
+        raise ValueError(f"a label {labels.max()} in {split}")
+    if not np.isfinite([scores.loss, *answers.ravel()]).all():
+        return  # of a training that diverged
+    right = int((predictions.predicted == labels).sum())
+    loss = -float(answers[np.arange(len(labels)), labels].mean())
+    if abs(right - scores.accuracy * scores.images) > 0.5 or not math.isclose(
+        loss, scores.loss, rel_tol=ROUNDING, abs_tol=ROUNDING
+    ):
+        raise ValueError(
+            f"{split} accuracy {scores.accuracy:.4f} and loss {scores.loss:.4f}, where the "
+            f"predictions give {right / len(labels):.4f} and {loss:.4f}"
+        )
+
+
+def read_run(folder: Path) -> Run:
+    """Read and check the description of one record, run.json alone.
+
+    Raises:
+        ValueError: the record is unfinished, damaged, or not what its name says.
+    """
     path = folder / "run.json"
     if not path.is_file():
         raise ValueError(
@@ -337,8 +387,8 @@ def _read_run(folder: Path) -> Run:
             "An unfinished run is trained again; its folder can be removed."
         )
     try:
-        run = Run.model_validate_json(path.read_bytes(), strict=False)
-    except ValidationError as error:
+        run = Run.model_validate_json(storage.unsealed(path), strict=False)
+    except ValueError as error:  # a validation error is one
         raise ValueError(
             f"Expected {folder.name}/run.json to be a run record. Received: {error}. "
             "Restore it from git, or remove the folder to train the run again."
@@ -411,7 +461,7 @@ def _of_model(model: str) -> Iterator[tuple[Run, Path]]:
     """The finished runs of a model with their folders, the report's first; run.json is small."""
     for folder in (paths.RECORDED_RUNS, paths.new_runs()):
         for file in folder.glob(f"{model}-*/run.json"):
-            yield _read_run(file.parent), file.parent
+            yield read_run(file.parent), file.parent
 
 
 def _answer_of(
