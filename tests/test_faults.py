@@ -233,7 +233,7 @@ def test_a_damaged_record_is_an_error_that_says_what_to_do(places, quick, file, 
 
 
 def test_a_training_does_not_go_on_with_another_dataset(places, quick, monkeypatch, drawn, redrawn):
-    with patched(training, "_predict", failing(MemoryError())), pytest.raises(MemoryError):
+    with patched(training, "save_weights", failing(MemoryError())), pytest.raises(MemoryError):
         recording.obtain(small_recipe())
     monkeypatch.setattr(recording.faces, "draw", lambda: redrawn)
     record = recording.obtain(small_recipe())
@@ -294,7 +294,7 @@ def waiting_at_most(seconds):
 
 
 def test_a_clock_set_back_changes_no_time_of_a_run(places, quick, monkeypatch):
-    with patched(training, "_predict", failing(MemoryError())), pytest.raises(MemoryError):
+    with patched(training, "save_weights", failing(MemoryError())), pytest.raises(MemoryError):
         recording.obtain(small_recipe())
 
     class Earlier(datetime):

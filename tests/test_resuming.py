@@ -60,11 +60,11 @@ def die_at(place, name, number):
 # Where a process is killed: how, and after which epoch the next one goes on.
 KILLED = {
     "in the first epoch": ("die_at(training, '_evaluate', 1)", None),
-    "after epoch 1": ("die_at(training, '_epoch', 2)", 1),
-    "after epoch 2": ("die_at(training, '_epoch', 3)", 2),
-    "in the middle of epoch 2": ("die_at(training, '_evaluate', 2)", 1),
+    "after epoch 1": ("die_at(training, 'epoch', 2)", 1),
+    "after epoch 2": ("die_at(training, 'epoch', 3)", 2),
+    "in the middle of epoch 2": ("die_at(training, '_evaluate', 6)", 1),  # 1 to 5 are of epoch 1
     "before a checkpoint has its name": ("die_at(os, 'replace', 2)", 1),
-    "in the final evaluation": ("die_at(training, '_predict', 2)", 3),
+    "while the last epoch is measured": ("die_at(training, '_keep', 3)", 2),
     "while the weights are written": ("die_at(training.storage, 'sync', 4)", 3),
     "while the record is written": ("die_at(runs, '_write_through', 3)", 3),
 }
@@ -162,7 +162,7 @@ def test_a_killed_run_goes_on_and_makes_the_same_record(place, whole, go_on, tmp
 
 
 def test_a_run_killed_again_and_again_still_makes_the_same_record(whole, go_on, tmp_path):
-    for code, _ in (KILLED["after epoch 1"], ("die_at(training, '_epoch', 2)", 2)):
+    for code, _ in (KILLED["after epoch 1"], ("die_at(training, 'epoch', 2)", 2)):
         kill(tmp_path, code)
     made = go_on(tmp_path)
     check_equal(made, whole)
