@@ -62,12 +62,12 @@ def _write(bundle, path):
 
 
 def _picture(svg, address, alt):
-    """An image for each theme, of which a browser loads the shown one when it comes into view."""
+    """An image for each theme; the light one is printed too, and does not wait to be seen."""
     points = re.search(rb'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()
     width, height = (round(float(one) * PIXELS_PER_POINT) for one in points)
-    about = f'alt="{escape(alt)}" width="{width}" height="{height}" loading="lazy"'
+    about = f'alt="{escape(alt)}" width="{width}" height="{height}"'
     light = f'<img class="only-light" src="{address}.svg" {about}>'
-    dark = f'<img class="only-dark" src="{address}-dark.svg" {about}>'
+    dark = f'<img class="only-dark" src="{address}-dark.svg" {about} loading="lazy">'
     return f'<div class="picture">{light}{dark}</div>'
 
 
