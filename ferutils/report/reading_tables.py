@@ -108,7 +108,7 @@ def called_validation(found: Study) -> pd.DataFrame:
     """Accuracy by epoch kept and by the split that is called validation.
 
     The weights of the last epoch do not depend on the split, so that one run gives all three of
-    its accuracies; the best epoch is another one for each split, and has runs of its own.
+    its accuracies; the best epoch is another one for each split.
     """
     rows = []
     for model in dict.fromkeys(group.recipe.model for group in found.part("kept epoch")):
