@@ -14,6 +14,7 @@ from itertools import combinations
 from ferutils.claims import metrics, selection
 from ferutils.claims.metrics import Lead
 from ferutils.claims.paper import (
+    About,
     NumberClaim,
     Paper,
     StatementClaim,
@@ -81,6 +82,16 @@ def inference_gap(record: Record) -> float:
 def findings(paper: Paper, study: Study) -> list[Finding]:
     """Every claim of the paper, in its order, with measurements and verdict."""
     return [find(paper, study, claim) for claim in paper.claims]
+
+
+def about(findings: Iterable[Finding], kind: About) -> list[Finding]:
+    """The findings on one kind of claim, such as results."""
+    return [one for one in findings if one.claim.about == kind]
+
+
+def results(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings on results, one per quantity."""
+    return distinct(about(findings, "results"))
 
 
 def distinct(findings: Iterable[Finding]) -> list[Finding]:

@@ -4,7 +4,6 @@ Writes and reads book/baselines/linear.json and linear.npz, and reads human.yml.
 """
 
 import hashlib
-import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ferutils import paths, storage
 from ferutils.dataset import fer2013
 from ferutils.dataset.fer2013 import EMOTIONS
-from ferutils.records import arrays, keeping
+from ferutils.records import runs
 from ferutils.records.keeping import HELD_OUT
 from ferutils.records.runs import DatasetNote, Predictions, Record
 
@@ -86,16 +85,11 @@ def most_frequent(labels: np.ndarray, counts: list[int]) -> Predictions:
 
 def write(linear: Linear, folder: Path = FOLDER) -> None:
     """Write the answers of the linear classifier and, last, its description, each atomically."""
-    stored = {}
-    for split, one in linear.predictions.items():
-        stored[f"{split}_labels"] = one.labels.astype(np.uint8)
-        stored[f"{split}_log_probabilities"] = keeping.to_float16(one.log_probabilities)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **stored)
-    checksum = hashlib.sha256(buffer.getvalue()).hexdigest()
+    content = runs.pack(linear.predictions)
+    checksum = hashlib.sha256(content).hexdigest()
     description = linear.description.model_copy(update={"checksum": checksum})
     folder.mkdir(parents=True, exist_ok=True)
-    storage.write_whole(folder / "linear.npz", buffer.getvalue())
+    storage.write_whole(folder / "linear.npz", content)
     storage.write_whole(
         folder / "linear.json", storage.sealed(description.model_dump_json(indent=2))
     )
@@ -125,17 +119,7 @@ def _checked(content: bytes, description: Description) -> dict[str, Predictions]
     if description.dataset.fingerprints != fer2013.published_fingerprints():
         raise ValueError("another dataset than the published one")
     images = {split: sum(description.dataset.counts[split]) for split in HELD_OUT}
-    expected = {}
-    for split, number in images.items():
-        expected[f"{split}_labels"] = (np.uint8, (number,))
-        expected[f"{split}_log_probabilities"] = (np.float16, (number, len(EMOTIONS)))
-    stored = arrays.read(content, expected)
-    return {
-        split: Predictions(
-            stored[f"{split}_labels"], stored[f"{split}_log_probabilities"].astype(np.float32)
-        )
-        for split in HELD_OUT
-    }
+    return runs.unpack(content, images)[None]
 
 
 def human(path: Path = FOLDER / "human.yml") -> Human:

@@ -234,7 +234,7 @@ def write(
         "history.csv": history[list(HISTORY_COLUMNS + HELD_OUT_COLUMNS)]
         .to_csv(index=False)
         .encode(),
-        "predictions.npz": _pack(predictions, others),
+        "predictions.npz": pack(predictions, others),
     }
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     described = run.model_copy(update={"checksums": checksums})
@@ -274,17 +274,54 @@ def _set_remains_aside(target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _pack(
-    predictions: dict[str, Predictions], others: Mapping[int, dict[str, Predictions]]
+def pack(
+    predictions: Mapping[str, Predictions],
+    others: Mapping[int, Mapping[str, Predictions]] = MappingProxyType({}),
 ) -> bytes:
-    """The predictions as the bytes of a compressed .npz file."""
+    """Predictions by held-out split, and those of other epochs, as a compressed .npz file."""
     stored = {f"{split}_labels": one.labels.astype(np.uint8) for split, one in predictions.items()}
-    for epoch, kept in ({None: predictions} | dict(others)).items():
+    for epoch, kept in {None: predictions, **others}.items():
         for split, one in kept.items():
             stored[_array(split, epoch)] = keeping.to_float16(one.log_probabilities)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **stored)
     return buffer.getvalue()
+
+
+def unpack(
+    content: bytes, images: Mapping[str, int], others: Iterable[int] = ()
+) -> dict[int | None, dict[str, Predictions]]:
+    """The reverse of `pack`: predictions by epoch, None for the kept one, and held-out split.
+
+    Args:
+        content: the file.
+        images: how many there are of each held-out split.
+        others: the other epochs whose predictions it holds.
+
+    Raises:
+        ValueError, zipfile.BadZipFile: as `arrays.read`; or a label is none.
+    """
+    epochs = (None, *others)
+    expected = {f"{split}_labels": (np.uint8, (number,)) for split, number in images.items()} | {
+        _array(split, epoch): (np.float16, (number, len(EMOTIONS)))
+        for split, number in images.items()
+        for epoch in epochs
+    }
+    stored = arrays.read(content, expected)
+    for split in images:
+        highest = stored[f"{split}_labels"].max(initial=0)
+        if highest >= len(EMOTIONS):
+            raise ValueError(f"a label {highest} in {split}")
+    return {
+        epoch: {
+            split: Predictions(
+                labels=stored[f"{split}_labels"],
+                log_probabilities=stored[_array(split, epoch)].astype(np.float32),
+            )
+            for split in images
+        }
+        for epoch in epochs
+    }
 
 
 def _array(split: str, epoch: int | None) -> str:
@@ -309,8 +346,11 @@ def read(folder: Path) -> Record:
     run = read_run(folder)
     history, predictions = (_read_checked(folder / name, run.checksums) for name in CHECKED)
     try:
-        kept = {None: run.scores} | run.others
-        others = _unpack(predictions, kept)
+        images = {split: run.scores[split].images for split in HELD_OUT}
+        others = unpack(predictions, images, run.others)
+        for epoch, scores in {None: run.scores, **run.others}.items():
+            for split, one in others[epoch].items():
+                _check_scores(one, scores[split], split)
         return Record(run, _read_history(history, run), others.pop(None), others)
     except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
@@ -328,38 +368,9 @@ def _read_history(content: bytes, run: Run) -> pd.DataFrame:
     return history.reindex(columns=every)
 
 
-def _unpack(
-    content: bytes, kept: dict[int | None, dict[str, Scores]]
-) -> dict[int | None, dict[str, Predictions]]:
-    """The reverse of `_pack`, where the answers give the scores that were measured."""
-    images = {split: kept[None][split].images for split in HELD_OUT}
-    expected = {f"{split}_labels": (np.uint8, (images[split],)) for split in HELD_OUT} | {
-        _array(split, epoch): (np.float16, (images[split], len(EMOTIONS)))
-        for split in HELD_OUT
-        for epoch in kept
-    }
-    stored = arrays.read(content, expected)
-    found = {
-        epoch: {
-            split: Predictions(
-                labels=stored[f"{split}_labels"],
-                log_probabilities=stored[_array(split, epoch)].astype(np.float32),
-            )
-            for split in HELD_OUT
-        }
-        for epoch in kept
-    }
-    for epoch, predictions in found.items():
-        for split, one in predictions.items():
-            _check_scores(one, kept[epoch][split], split)
-    return found
-
-
 def _check_scores(predictions: Predictions, scores: Scores, split: str) -> None:
-    """See that labels are labels, and that the answers have the scores of the record."""
+    """See that the answers have the scores of the record."""
     labels, answers = predictions.labels, predictions.log_probabilities.astype(float)
-    if labels.max(initial=0) >= len(EMOTIONS):
-        raise ValueError(f"a label {labels.max()} in {split}")
     if not np.isfinite([scores.loss, *answers.ravel()]).all():
         return  # of a training that diverged
     right = int((predictions.predicted == labels).sum())

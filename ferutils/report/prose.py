@@ -231,7 +231,7 @@ def summary(findings: Sequence[Finding], study: Study) -> Markdown:
         findings: of every claim of the paper.
         study: the runs behind them.
     """
-    results = verdicts.distinct([one for one in findings if one.claim.about == "results"])
+    results = verdicts.results(findings)
     conclusions = [one for one in findings if one.claim.concludes]
     counts = Counter(one.verdict for one in results)
     concluded = sum(one.verdict == Verdict.REPRODUCED for one in conclusions)

@@ -345,10 +345,10 @@ def anchor(record: Record) -> str:
 
 def at_a_glance(paper: Paper, found: Sequence[Finding], study: Study) -> pd.DataFrame:
     """How many distinct results have which verdict, what else holds, and what it took."""
-    results = _results(found)
+    results = verdicts.results(found)
     counts = Counter(finding.verdict for finding in results)
     layers = verdicts.rows_as_printed(paper, study)
-    dataset = [one.verdict == Verdict.REPRODUCED for one in found if one.claim.about == "dataset"]
+    dataset = [one.verdict == Verdict.REPRODUCED for one in verdicts.about(found, "dataset")]
     rows = {"Results": f"{len(results)}"}
     rows |= {f"[{SIGNS[one]}]{{.{verdict_class(one)}}}": f"{counts[one]}" for one in Verdict}
     rows |= {
@@ -360,11 +360,6 @@ def at_a_glance(paper: Paper, found: Sequence[Finding], study: Study) -> pd.Data
     return pd.DataFrame({"What": rows.keys(), "How much": rows.values()})
 
 
-def _results(found: Sequence[Finding]) -> list[Finding]:
-    """The findings on results, one of each quantity."""
-    return verdicts.distinct([one for one in found if one.claim.about == "results"])
-
-
 def verdict_class(verdict: Verdict) -> str:
     """The class that gives a verdict its colour, beside its sign and its word."""
     return f"verdict-{verdict.replace(' ', '-')}"
@@ -373,13 +368,13 @@ def verdict_class(verdict: Verdict) -> str:
 def by_kind(found: Sequence[Finding]) -> pd.DataFrame:
     """How many claims of each kind have which verdict, a quantity once; zeros empty."""
     kinds = {
-        "**results**": _results(found),
+        "**results**": verdicts.results(found),
         "of these, conclusions": [one for one in found if one.claim.concludes],
     }
     kinds |= {
         {"networks": "the networks", "dataset": "the dataset", "code": "our own program"}.get(
             about, about
-        ): verdicts.distinct([one for one in found if one.claim.about == about])
+        ): verdicts.distinct(verdicts.about(found, about))
         for about in get_args(About)[1:]
     }
     counts = {name: Counter(one.verdict for one in some) for name, some in kinds.items()}
