@@ -9,6 +9,8 @@
 #   make test-slurm              run a sweep on a Slurm cluster that this machine becomes; as root
 #   make study FER2013=PATH      train every run of book/study.yml that has no record yet
 #   make study PROFILE=profiles/slurm   the same on a cluster
+#   make bundle FER2013=PATH     pack what a machine without network needs to train the study's open
+#     [PYTHON_TARGET=3.12] [HAS="numpy pandas"]   runs: its Python, the libraries that it has
 #   make kernel                  install the Jupyter kernel fer-gpu: papermill -k fer-gpu
 #   make examine FER2013=PATH    count copies, contradicting labels and blank pictures again
 #   make baselines FER2013=PATH  fit the linear classifier that the networks are measured against
@@ -50,7 +52,7 @@ ANEW = --clear
 endif
 endif
 
-.PHONY: moved book audit test test-slurm study kernel examine baselines backends crossvalidate inspect readme bench lint lock clean setup
+.PHONY: moved book audit test test-slurm study bundle kernel examine baselines backends crossvalidate inspect readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
@@ -80,6 +82,9 @@ study: $(READY)
 	@echo "Training what has no record yet ..."
 	@$(SNAKEMAKE) --keep-going --keep-incomplete study
 	@echo "The records are in book/runs."
+
+bundle: $(READY)
+	@$(BIN)/ferutils bundle --python $(or $(PYTHON_TARGET),3.12) --has "$(HAS)"
 
 kernel: $(READY)
 	@$(BIN)/ferutils kernel

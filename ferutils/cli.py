@@ -622,6 +622,54 @@ def sweep(
 
 
 @main.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=paths.ROOT / "_build/bundle"
+)
+@click.option("--python", default="3.12", show_default=True, help="Of the machine that trains.")
+@click.option("--platform", default="x86_64-manylinux_2_28", show_default=True)
+@click.option("--has", metavar="'NAME ...'", default="", help="Libraries that are there already.")
+@click.option("--part", metavar="MIB", type=click.IntRange(1), default=40, show_default=True)
+def bundle(
+    file: Path | None, output: Path, python: str, platform: str, has: str, part: int
+) -> None:
+    """Pack what a machine without network needs to train open runs.
+
+    FILE describes the runs, as for sweep; without it they are the study's. The folder has parts of
+    at most MIB mebibytes, to be carried as one pleases, and train.sh, which runs there with a
+    backend of Keras that the machine has. `ferutils adopt` takes the records in.
+    """
+    from ferutils.measuring import bundling, recording, sweep
+    from ferutils.records import study
+
+    wanted = sweep.plan(sweep.load(file) if file else study.trainings(study.load().runs))
+    runs = {run: one for run, one in wanted.runs.items() if run not in wanted.recorded}
+    on_faces = any(one.dataset == "fer2013" for one in runs.values())
+    dataset = recording.read_dataset("fer2013") if on_faces else None
+    files = bundling.bundle(runs, output, dataset, python, platform, has.split(), part * 2**20)
+    for path in files:
+        click.echo(f"{path.stat().st_size / 2**20:6.1f} MiB  {path}")
+    images = "with the images" if dataset else "without images"
+    click.echo(f"{len(runs)} runs, {images}. There: sh train.sh MINUTES OUT --jobs 6")
+
+
+@main.command()
+@click.argument("archive", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def adopt(archive: Path) -> None:
+    """Take in the records that train.sh made on another machine.
+
+    Each is checked first: sums, recipe, dataset, and whether the code is the one that is here.
+    """
+    from ferutils.records import adopting
+
+    refused = 0
+    for run, reason in adopting.adopt(archive):
+        click.echo(f"{run}: {_plain(reason) or 'taken in'}")
+        refused += reason not in ("", *adopting.KEPT)
+    sys.exit(refused > 0)
+
+
+@main.command()
 @click.option("--backend", type=click.Choice(["tensorflow", "jax", "torch"]), default="tensorflow")
 @click.option("--cards", metavar="0,1", help="The cards it may use; any by default.")
 @click.option("--deterministic/--fast", default=True, help="Same numbers again, or speed.")

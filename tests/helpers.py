@@ -4,6 +4,7 @@ import functools
 import inspect
 import json
 import shutil
+import subprocess
 from datetime import UTC, datetime
 
 import numpy as np
@@ -60,6 +61,13 @@ def copy_repository(folder):
         shutil.copytree(paths.ROOT / name, folder / name, ignore=ignored)
     shutil.copy2(paths.ROOT / "Snakefile", folder / "Snakefile")
     return folder
+
+
+def commit_all(folder):
+    """Put all that is in a folder into a commit of its own git repository."""
+    git = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for step in (["init", "-q"], ["add", "."], ["commit", "-qm", "a commit"]):
+        subprocess.run([*git, *step], check=True, capture_output=True)
 
 
 def work_in(folder, monkeypatch, drawn):

@@ -77,12 +77,15 @@ def claiming():
     )  # fmt: skip
 
 
-def test_two_runs_never_share_a_card_and_a_third_waits_for_one_that_dies(machine):
-    machine(TWO)
+@pytest.mark.parametrize("cards, per_card", [([FIRST, SECOND], "1"), ([FIRST, FIRST], "2")])
+def test_a_card_has_room_for_so_many_and_a_third_run_waits(machine, monkeypatch, cards, per_card):
+    machine(TWO, ",".join(set(cards)))
+    monkeypatch.setenv("FERUTILS_RUNS_PER_CARD", per_card)
+    assert devices.places() == 2
     first, second = claiming(), claiming()
     try:
         taken = [one.stdout.readline().strip() for one in (first, second)]
-        assert sorted(taken) == [FIRST, SECOND]
+        assert sorted(taken) == cards
         third = claiming()
         assert "in use by another run: waiting" in third.stdout.readline()
         time.sleep(2 * devices.WAIT_SECONDS)
@@ -111,6 +114,9 @@ def test_training_without_the_gpu_that_is_asked_for_is_refused(monkeypatch):
         devices.check("NVIDIA A100")
     monkeypatch.delenv("FERUTILS_DEVICE")
     devices.check("")
+    monkeypatch.setenv("FERUTILS_RUNS_PER_CARD", "0")
+    with pytest.raises(ValueError, match=EXPLAINED):
+        devices.places()
 
 
 # ---- the kernel ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers import commit_all
 
 from ferutils import paths
 from ferutils.records import provenance, recipes
@@ -172,9 +173,7 @@ def repository(tmp_path, monkeypatch):
         pytest.skip("git is absent")
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     (tmp_path / "code.py").write_text("1\n")
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
-    for step in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
-        subprocess.run([*git, *step], check=True, capture_output=True)
+    commit_all(tmp_path)
     return tmp_path
 
 
@@ -212,6 +211,16 @@ def test_a_new_record_does_not_make_the_tree_unclean(repository, name):
     file.parent.mkdir(parents=True)
     file.write_text("{}")
     assert provenance.commit()[1] is True
+
+
+def test_an_archive_knows_the_commit_it_was_made_from(repository, tmp_path, monkeypatch):
+    (repository / provenance.ARCHIVED).write_text("$Format:%H$\n")
+    (repository / ".gitattributes").write_text(f"{provenance.ARCHIVED} export-subst\n")
+    commit_all(repository)
+    head = provenance.commit()[0]
+    provenance.export([provenance.ARCHIVED], tmp_path / "copy")
+    monkeypatch.setattr(paths, "ROOT", tmp_path / "copy")
+    assert provenance.commit() == (head, None)
 
 
 def test_without_a_repository_there_is_no_commit(tmp_path, monkeypatch):

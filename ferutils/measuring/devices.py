@@ -1,10 +1,11 @@
-"""Which accelerator cards a run may use, and that no two runs of a user share one.
+"""Which accelerator cards a run may use, and that no more runs of a user share one than may.
 
-Reads the environment variables FERUTILS_DEVICE and CUDA_VISIBLE_DEVICES and asks nvidia-smi; holds
-a lock file per card in the folder for temporary files. Needs no Keras.
+Reads the environment variables FERUTILS_DEVICE, FERUTILS_RUNS_PER_CARD and CUDA_VISIBLE_DEVICES and
+asks nvidia-smi; holds lock files in the folder for temporary files. Needs no Keras.
 """
 
 import fcntl
+import itertools
 import os
 import re
 import subprocess
@@ -14,6 +15,12 @@ from pathlib import Path
 from typing import IO
 
 WAIT_SECONDS = 1.0  # between two looks for a card that has become free
+# What lets the backend take memory of the card as it needs it, instead of all at the start.
+GROWING = {
+    "tensorflow": {"TF_FORCE_GPU_ALLOW_GROWTH": "true"},
+    "jax": {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+    "torch": {},  # does so of itself
+}
 _held: list[IO] = []  # the lock of this process's card; the system frees it however we end
 
 
@@ -40,10 +47,26 @@ def _chosen(found: list[str], visible: str) -> list[str]:
     return chosen
 
 
-def claim() -> None:
-    """Take one card for this process alone and hide the others from it; without a card, nothing.
+def places() -> int:
+    """How many runs the cards take at once."""
+    return len(cards()) * _runs_per_card()
 
-    Call it before the backend of Keras looks for cards. Where every card is in use by another run
+
+def _runs_per_card() -> int:
+    """How many runs may share a card: FERUTILS_RUNS_PER_CARD, or one."""
+    given = os.environ.get("FERUTILS_RUNS_PER_CARD") or "1"
+    if not re.fullmatch(r"[1-9]\d?", given):
+        raise ValueError(
+            "Expected for the environment variable FERUTILS_RUNS_PER_CARD: 1 to 99. "
+            f"Received: {given!r}. Correct it or remove it."
+        )
+    return int(given)
+
+
+def claim() -> None:
+    """Take a place on one card for this process and hide the other cards; without a card, nothing.
+
+    Call it before the backend of Keras looks for cards. Where every place is taken by another run
     of the same user, it waits, and says so.
     """
     found = cards()
@@ -58,8 +81,8 @@ def _take_one(found: list[str]) -> bool:
     """Whether one of these cards was free; it is ours then."""
     folder = Path(tempfile.gettempdir()) / f"ferutils-cards-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    for card in found:
-        lock = (folder / card.replace("/", "-")).open("w")
+    for place, card in itertools.product(range(_runs_per_card()), found):
+        lock = (folder / f"{card.replace('/', '-')}-{place}").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -96,4 +119,4 @@ def check(accelerator: str) -> None:
 
 
 if __name__ == "__main__":
-    print(len(cards()))
+    print(places())

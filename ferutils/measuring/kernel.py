@@ -8,13 +8,9 @@ from pathlib import Path
 
 from ipykernel import kernelspec
 
+from ferutils.measuring.devices import GROWING
+
 NAME = "fer-gpu"
-# What lets the backend take memory of the card as it needs it, instead of all at the start.
-GROWING = {
-    "tensorflow": {"TF_FORCE_GPU_ALLOW_GROWTH": "true"},
-    "jax": {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
-    "torch": {},  # does so of itself
-}
 # What makes the same run give the same numbers on the same card, at some cost of speed.
 DETERMINISTIC = {
     "tensorflow": {"TF_DETERMINISTIC_OPS": "1"},

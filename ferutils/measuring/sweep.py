@@ -258,7 +258,7 @@ def start(planned: Path, profile: str | None, options: Sequence[str]) -> int:
 
 
 def _local() -> list[str]:
-    return ["--cores", "all", "--resources", f"gpu={len(devices.cards())}", "--quiet=rules"]
+    return ["--cores", "all", "--resources", f"gpu={devices.places()}", "--quiet=rules"]
 
 
 def _profile(name: str) -> Path:

@@ -13,6 +13,9 @@ import re
 import resource
 import subprocess
 import sys
+import tarfile
+import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +33,7 @@ SHAPING = (
 # Writes a tree as Python 3.11 does: 3.13 leaves out empty lists unless it is told not to.
 AS_IN_3_11 = {"show_empty": True} if sys.version_info >= (3, 13) else {}
 RECORDS = ("book/runs", "book/backends", "book/crossvalidation")
+ARCHIVED = ".git_archival.txt"  # into which git archive, and GitHub's downloads, write the commit
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "papermill")
 
 
@@ -95,15 +99,31 @@ def _names(node: ast.stmt) -> set[str]:
 
 
 def commit() -> tuple[str | None, bool | None]:
-    """The commit of the repository and whether the working tree is clean; None without git.
+    """The commit of the repository and whether the working tree is clean; None where nothing tells.
 
-    Records are left out, because a training must not call the next one's tree changed.
+    Records are left out, because a training must not call the next one's tree changed. Without git
+    the commit is that which an archive of the repository was made from.
     """
     try:
         head = _git("rev-parse", "HEAD")
         return head, not _git("status", "--porcelain", "--", ".", *(f":!{one}" for one in RECORDS))
     except (OSError, subprocess.CalledProcessError):
-        return None, None
+        return _archived(), None
+
+
+def _archived() -> str | None:
+    """The commit that this copy of the repository was archived from."""
+    file = paths.ROOT / ARCHIVED
+    found = file.is_file() and re.fullmatch(r"[0-9a-f]{40}", file.read_text().strip())
+    return found[0] if found else None
+
+
+def export(names: Iterable[str], folder: Path) -> None:
+    """Write files and folders of the last commit, each with all that is in it, into a folder."""
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        _git("archive", "--format=tar", "--output", file.name, "HEAD", "--", *names)
+        with tarfile.open(file.name) as archive:
+            archive.extractall(folder, filter="data")
 
 
 def tracked() -> set[str] | None:

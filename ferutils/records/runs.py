@@ -245,18 +245,18 @@ def write(
         for name, content in files.items():
             _write_through(unfinished / name, content)
         _write_through(unfinished / "run.json", storage.sealed(described.model_dump_json(indent=2)))
-        _give_name(unfinished, target)
-        storage.sync(folder)
+        keep(unfinished, target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return target
 
 
-def _give_name(unfinished: Path, target: Path) -> None:
+def keep(unfinished: Path, target: Path) -> None:
     """Give a whole record its name, unless another process has been first, whose record stays."""
     while not (target / "run.json").is_file():
         try:
             unfinished.rename(target)  # over an empty folder, too, but over no other
+            storage.sync(target.parent)
             return
         except OSError as problem:
             if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
