@@ -605,13 +605,14 @@ def sweep(
 ) -> None:
     """Train many runs, as a YAML file describes them.
 
-    FILE has model or notebook, a grid of parameters or a list of recipes, and seeds. A recorded
-    run is not trained again; new records go where `ferutils runs --new` finds them. It can be
-    stopped and started again.
+    FILE has runs, each with model, seeds and parameters; a list of values stands for a run with
+    each of them. A recorded run is not trained again; new records go where `ferutils runs --new`
+    finds them. It can be stopped and started again.
     """
     from ferutils.measuring import sweep
+    from ferutils.records import study
 
-    wanted = sweep.plan(sweep.load(file))
+    wanted = sweep.plan(study.described(file))
     size, unknown = sweep.estimate(wanted)
     click.echo(sweep.described(wanted, size, unknown))
     if dry_run or not size.runs:
@@ -642,7 +643,7 @@ def bundle(
     from ferutils.measuring import bundling, recording, sweep
     from ferutils.records import study
 
-    wanted = sweep.plan(sweep.load(file) if file else study.trainings(study.load().runs))
+    wanted = sweep.plan(study.trainings(study.load(file or study.STUDY_FILE).runs))
     runs = {run: one for run, one in wanted.runs.items() if run not in wanted.recorded}
     on_faces = any(one.dataset == "fer2013" for one in runs.values())
     dataset = recording.read_dataset("fer2013") if on_faces else None

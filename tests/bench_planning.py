@@ -23,7 +23,7 @@ from synthetic import PUBLISHED
 
 from ferutils.dataset import fer2013
 from ferutils.measuring import sweep
-from ferutils.records import runs
+from ferutils.records import runs, study
 
 LIMIT_SECONDS = 10
 LIMITED_RUNS = 1000
@@ -44,7 +44,7 @@ class Place:
     def __init__(self, folder, runs):
         self.folder, self.new, self.count = folder, folder / ".cache" / "runs", runs
         copy_repository(folder)
-        content = {"model": "shallow", "grid": {"epochs": 1}, "seeds": list(range(runs))}
+        content = {"runs": [{"model": "shallow", "epochs": 1, "seeds": list(range(runs))}]}
         (folder / "sweep.yml").write_text(yaml.safe_dump(content))
         (folder / "stub" / "papermill").mkdir(parents=True)
         (folder / "stub" / "papermill" / "__init__.py").touch()
@@ -52,7 +52,7 @@ class Place:
 
         os.environ |= {"FERUTILS_RUNS": str(self.new), "FER2013": ""}
         sweep.PLANS = folder / "_build" / "sweeps"
-        self.wanted = sweep.plan(sweep.load(folder / "sweep.yml"))
+        self.wanted = sweep.plan(study.described(folder / "sweep.yml"))
         self.engine = ["snakemake", "--cores", "2", "--quiet=all", "--config"]
         self.engine += [f"sweep={sweep.write(self.wanted).relative_to(folder)}"]
 

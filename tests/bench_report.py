@@ -30,7 +30,7 @@ SPREAD = 5  # different answers and curves of one model, so that deviations are 
 def wanted():
     """The recipes of the study, then others like them, to the number of records."""
     every = [recipe for entry in study.load().runs for recipe in entry.recipes]
-    others = itertools.product(range(16, 48), recipes.DROPOUT, (2e-3, 5e-4), range(SPREAD))
+    others = itertools.product(range(16, 48), recipes.NETWORKS, (2e-3, 5e-4), range(SPREAD))
     every += [
         recipes.make(model=model, batch_size=images, learning_rate=rate, seed=seed)
         for images, model, rate, seed in others

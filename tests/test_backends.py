@@ -13,13 +13,12 @@ from synthetic import PUBLISHED, made, record
 from ferutils import paths
 from ferutils.claims.metrics import Interval
 from ferutils.dataset import fer2013
-from ferutils.measuring import sweep
 from ferutils.records import provenance, runs, study
 from ferutils.report import backends, figures
 from ferutils.report.backends import NAMES, Agreement, agreement
 
 QUICK = PUBLISHED.model_copy(update={"counts": {split: [2] * 7 for split in fer2013.SPLITS}})
-RECIPES = sweep.load(backends.RECIPES)
+RECIPES = study.described(backends.RECIPES)
 ALIKE = {"tensorflow": [0.40, 0.42, 0.44], "jax": [0.41, 0.42, 0.45], "torch": [0.39, 0.43, 0.44]}
 APART = ALIKE | {"torch": [0.60, 0.61, 0.62]}
 

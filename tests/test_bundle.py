@@ -59,8 +59,8 @@ def ferutils(checkout, *arguments):
 def test_runs_are_trained_without_network_and_taken_in(tmp_path):
     checkout = committed(tmp_path / "here")
     small = {"dataset": "drawn", "hidden_neurons": 16, "train_images": 70, "evaluation_images": 70}
-    sweep = {"model": "shallow", "grid": small | {"epochs": 1}, "seeds": [0, 1]}
-    (tmp_path / "sweep.yml").write_text(yaml.safe_dump(sweep))
+    entry = {"model": "shallow", "epochs": 1, "seeds": [0, 1]} | small
+    (tmp_path / "sweep.yml").write_text(yaml.safe_dump({"runs": [entry]}))
     bundle, out = tmp_path / "a bundle", tmp_path / "out"
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     options = ("-o", bundle, "--python", python, "--has", THERE)

@@ -50,7 +50,7 @@ def run(layers, images, **options):
 
 def test_the_registry_names_the_models_of_the_recipes():
     named = typing.get_args(recipes.Recipe.model_fields["model"].annotation)
-    assert set(models.MODELS) == set(recipes.DROPOUT) == set(named)
+    assert set(models.MODELS) == set(recipes.NETWORKS) == set(named)
     assert set(recipes.PAPER) == set(paper.load().layer_tables) < set(named)
     assert all(models.MODELS[name].__name__ == name for name in models.MODELS)
 

@@ -34,7 +34,7 @@ def given(truth, predicted):
 
 def test_every_run_of_the_study_has_a_name_of_its_own():
     wanted = [recipe for entry in study_module.load().runs for recipe in entry.recipes]
-    names = [run_tables.name(recipe) for recipe in wanted]
+    names = [recipe.name for recipe in wanted]
     assert len(set(names)) == len(set(wanted))
 
 
@@ -52,7 +52,7 @@ def test_every_run_of_the_study_has_a_name_of_its_own():
     ],
 )
 def test_a_name_says_what_is_special(parameters, name):
-    assert run_tables.name(recipes.make(**parameters)) == name
+    assert recipes.make(**parameters).name == name
 
 
 def test_every_run_is_listed_once_with_its_command_and_open_ones_say_so():

@@ -19,8 +19,7 @@ import yaml
 from helpers import copy_repository
 
 from ferutils import paths
-from ferutils.measuring import sweep
-from ferutils.records import runs
+from ferutils.records import runs, study
 
 pytestmark = pytest.mark.slurm
 
@@ -50,11 +49,8 @@ OPTIONS = ["--slurm-status-command", "squeue", "--slurm-no-account"]
 OPTIONS += ["--slurm-init-seconds-before-status-checks", "5", "--set-threads", "record=1"]
 OPTIONS += ["--default-resources", "mem_mb=1"]
 SMALL = {"dataset": "drawn", "hidden_neurons": 16, "train_images": 70, "evaluation_images": 70}
-SWEEP = {
-    "model": "shallow",
-    "grid": SMALL | {"epochs": [1, 2], "learning_rate": [0.001, 0.0001]},
-    "seeds": [0, 1],
-}
+EIGHT = SMALL | {"model": "shallow", "epochs": [1, 2], "learning_rate": [0.001, 0.0001]}
+SWEEP = {"runs": [EIGHT | {"seeds": [0, 1]}]}
 PATIENCE_SECONDS = 900
 
 
@@ -169,7 +165,7 @@ def files(folder):
 
 def test_a_sweep_on_slurm_leaves_every_record_though_a_job_is_cancelled(cluster, checkout):
     log, folder = checkout / "sweep.log", checkout / ".cache" / "runs"
-    wanted = sweep.load(checkout / "sweep.yml")
+    wanted = study.described(checkout / "sweep.yml")
 
     process = start(checkout)
     cancelled = cancel_one(log)

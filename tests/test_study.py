@@ -30,6 +30,12 @@ def entries(monkeypatch, *every):
     monkeypatch.setattr(study, "load", lambda: study.StudyFile(parts=parts, runs=list(every)))
 
 
+def written(folder, text):
+    path = folder / "runs.yml"
+    path.write_text(text)
+    return path
+
+
 # ---- the file -----------------------------------------------------------------------------------
 
 
@@ -69,14 +75,51 @@ def test_no_run_stands_twice():
         "{part: printed, model: deep, epochs: 0, seeds: [0]}",
         "{part: printed, model: deep, learning_rate: fast, seeds: [0]}",
         "{part: printed, model: shallow, dropout_dense: 0.5, seeds: [0]}",
+        "{part: printed, model: deep, epochs: [1, 0], seeds: [0]}",
+        "{part: printed, model: deep, epochs: [], seeds: [0]}",
+        "{part: printed, model: deep, seed: 3, seeds: [0]}",
+        "{part: printed, model: deep, 1: 2, seeds: [0]}",
+        "{part: printed, model: deep, epochs: &a [1], batch_size: *a, seeds: [0]}",
+        "{part: printed, model: deep, epochs: " + "[" * 50 + "]" * 50 + ", seeds: [0]}",
+        f"{{part: printed, model: deep, epochs: {[*range(999)]}, seeds: {[*range(999)]}}}",
         "deep",
     ],
 )
 def test_a_bad_entry_is_refused(tmp_path, entry):
-    file = tmp_path / "study.yml"
-    file.write_text(f"parts: {{printed: As printed}}\nruns:\n  - {entry}\n")
     with pytest.raises(ValueError, match=EXPLAINED):
-        study.load(file)
+        study.load(written(tmp_path, f"parts: {{printed: As printed}}\nruns:\n  - {entry}\n"))
+
+
+def test_a_path_that_is_no_such_file_is_refused_without_what_it_holds(tmp_path):
+    secret = written(tmp_path, "password of mine")
+    large = tmp_path / "large.yml"
+    large.write_text("# " + "x" * 2**20)
+    unfinished = tmp_path / "unfinished.yml"
+    unfinished.write_text("runs: [{model: deep, seeds: [0]")
+    for path in (secret, large, unfinished, tmp_path, tmp_path / "absent.yml"):
+        with pytest.raises(ValueError, match=EXPLAINED) as refusal:
+            study.described(path)
+        assert "password" not in str(refusal.value) and str(path) in str(refusal.value), path
+
+
+def test_lists_stand_for_every_combination_with_every_seed(tmp_path):
+    parameters = "model: deep, hidden_neurons: [16, 32], learning_rate: [0.1, 1e-2], seeds: [3, 4]"
+    expected = [
+        recipes.make(model="deep", hidden_neurons=n, learning_rate=rate, seed=seed)
+        for n in (16, 32) for rate in (0.1, 0.01) for seed in (3, 4)
+    ]  # fmt: skip
+    assert study.described(written(tmp_path, f"runs: [{{{parameters}}}]")) == expected
+
+
+def test_a_recipe_that_is_described_twice_is_one_run(tmp_path):
+    text = "runs: [{model: shallow, hidden_neurons: [1024, null], seeds: [0]}]"
+    assert study.described(written(tmp_path, text)) == [recipes.make(model="shallow")]
+
+
+def test_a_file_without_parts_has_runs_without_part(tmp_path):
+    named = "runs: [{part: printed, model: deep, seeds: [0]}]"
+    with pytest.raises(ValueError, match=EXPLAINED):
+        study.load(written(tmp_path, named))
 
 
 # ---- what is shown ------------------------------------------------------------------------------

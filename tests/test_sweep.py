@@ -15,11 +15,11 @@ from synthetic import PUBLISHED
 from ferutils import cli, paths
 from ferutils.dataset import fer2013
 from ferutils.measuring import sweep
-from ferutils.records import recipes, runs
+from ferutils.records import recipes, runs, study
 
 COUNTS = {split: [2] * 7 for split in fer2013.SPLITS}
 NOTE = PUBLISHED.model_copy(update={"counts": COUNTS})
-TWO = {"model": "shallow", "grid": {"hidden_neurons": [16, 32]}, "seeds": [0, 1]}
+TWO = {"model": "shallow", "hidden_neurons": [16, 32], "seeds": [0, 1]}
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def places(tmp_path, monkeypatch):
     return tmp_path
 
 
-def written(folder, content):
+def written(folder, entry):
     path = folder / "sweep.yml"
-    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump({"runs": [entry]}))
     return path
 
 
@@ -43,86 +43,11 @@ def recorded(recipe, folder, **run):
     return runs.write(description.model_copy(update=run), *measured, folder)
 
 
-# ---- the file -----------------------------------------------------------------------------------
-
-
-def test_a_grid_is_every_combination_with_every_seed(tmp_path):
-    grid = {"hidden_neurons": [16, 32], "learning_rate": [0.1, 0.01, 0.001], "epochs": 2}
-    every = sweep.load(written(tmp_path, {"model": "deep", "grid": grid, "seeds": [3, 4]}))
-    expected = {
-        recipes.make(model="deep", hidden_neurons=n, learning_rate=rate, epochs=2, seed=seed)
-        for n in (16, 32) for rate in (0.1, 0.01, 0.001) for seed in (3, 4)
-    }  # fmt: skip
-    assert set(every) == expected and len(every) == 12
-
-
-def test_a_list_is_its_recipes_of_a_notebook_in_their_order(tmp_path):
-    listed = [{"epochs": 3}, {"batch_size": 32}]
-    every = sweep.load(written(tmp_path, {"notebook": "improved", "list": listed, "seeds": [7]}))
-    assert every == [recipes.make(model="improved", seed=7, **one) for one in listed]
-
-
-def test_a_recipe_that_is_described_twice_is_one_run(tmp_path):
-    listed = [{"hidden_neurons": 1024}, {}]  # the paper's number, which is the default
-    file = written(tmp_path, {"model": "shallow", "list": listed, "seeds": [0]})
-    assert sweep.load(file) == [recipes.make(model="shallow")]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "shallow",
-        "{model: shallow, grid: {}, seeds: [0]",
-        "{grid: {epochs: [1]}, seeds: [0]}",
-        "{model: shallow, notebook: shallow, grid: {}, seeds: [0]}",
-        "{notebook: claims, grid: {}, seeds: [0]}",
-        "{model: shallow, seeds: [0]}",
-        "{model: shallow, grid: {epochs: 1}, list: [{epochs: 1}], seeds: [0]}",
-        "{model: shallow, list: [], seeds: [0]}",
-        "{model: shallow, grid: {epochs: []}, seeds: [0]}",
-        "{model: shallow, grid: {epochs: 1}, seeds: []}",
-        "{model: shallow, grid: {epochs: 1}}",
-        "{model: shallow, grid: {epochs: 1, seed: 3}, seeds: [0]}",
-        "{model: shallow, grid: {model: [deep]}, seeds: [0]}",
-        "{model: shallow, grid: {part: [x]}, seeds: [0]}",
-        "{model: shallow, grid: {seeds: [1]}, seeds: [0]}",
-        "{model: shallow, grid: {epoch: [1]}, seeds: [0]}",
-        "{model: shallow, grid: {epochs: [1, 0]}, seeds: [0]}",
-        "{model: shallow, list: [{epochs: 1}, {learning_rate: fast}], seeds: [0]}",
-        "{model: shallow, grid: {epochs: &a [1], batch_size: *a}, seeds: [0]}",
-        "{model: shallow, grid: {epochs: " + "[" * 50 + "]" * 50 + "}, seeds: [0]}",
-        "# " + "x" * 2**20,
-        "{model: shallow, list: [{1: 2}], seeds: [0]}",
-        "{model: shallow, grid: {epochs: 1}, seeds: [0], extra: 1}",
-    ],
-)
-def test_a_bad_file_is_refused(tmp_path, content):
-    with pytest.raises(ValueError, match=EXPLAINED):
-        sweep.load(written(tmp_path, content))
-
-
-def test_a_path_that_is_no_sweep_is_refused_without_what_it_holds(tmp_path):
-    secret = written(tmp_path, "password of mine")
-    for path in (secret, tmp_path, tmp_path / "absent.yml"):
-        with pytest.raises(ValueError, match=EXPLAINED) as refusal:
-            sweep.load(path)
-        assert "password" not in str(refusal.value) and str(path) in str(refusal.value), path
-
-
-def test_a_number_with_an_exponent_alone_is_a_number(tmp_path):
-    """YAML 1.1 reads 1e-3 as text."""
-    (recipe,) = sweep.load(
-        written(tmp_path, "{model: shallow, grid: {learning_rate: 1e-2}, seeds: [0]}")
-    )
-    assert recipe.learning_rate == 0.01
-
-
 # ---- what is recorded, and what the rest takes --------------------------------------------------
 
 
 def test_recorded_runs_of_both_folders_are_not_trained_again(places):
-    every = sweep.load(written(places, TWO))
+    every = study.described(written(places, TWO))
     recorded(every[0], places / "recorded")
     unfinished = recorded(every[1], places / "new")
     recorded(every[2], places / "new")
@@ -140,8 +65,8 @@ def test_the_estimate_is_that_of_the_same_network(places):
     folder = recorded(same, places / "new", cost=runs.Cost(
         wall_seconds=70.0, images_per_second=1.0, peak_memory_bytes=1))  # fmt: skip
     per_image = 70 / (5 * runs.read(folder).run.scores["Training"].images)
-    file = {"model": "shallow", "grid": {"epochs": [2, 4], "train_images": 700}, "seeds": [0, 1]}
-    size, unknown = sweep.estimate(sweep.plan(sweep.load(written(places, file))))
+    file = {"model": "shallow", "epochs": [2, 4], "train_images": 700, "seeds": [0, 1]}
+    size, unknown = sweep.estimate(sweep.plan(study.described(written(places, file))))
     assert size.runs == 4 and unknown == []
     assert size.seconds == pytest.approx(per_image * 700 * (2 + 2 + 4 + 4))
     assert size.bytes == 4 * sum(path.stat().st_size for path in folder.iterdir())
@@ -149,8 +74,8 @@ def test_the_estimate_is_that_of_the_same_network(places):
 
 def test_all_images_are_those_of_the_dataset(places):
     recorded(recipes.make(model="shallow", epochs=1), places / "new")
-    file = {"model": "shallow", "grid": {"epochs": 3}, "seeds": [5]}
-    size, _ = sweep.estimate(sweep.plan(sweep.load(written(places, file))))
+    file = {"model": "shallow", "epochs": 3, "seeds": [5]}
+    size, _ = sweep.estimate(sweep.plan(study.described(written(places, file))))
     images = sum(fer2013.FER2013["Training"]["counts"])
     trained = sum(COUNTS["Training"])
     assert size.seconds == pytest.approx(1.5 / trained * images * 3)  # as `fabricated` says
@@ -159,7 +84,7 @@ def test_all_images_are_those_of_the_dataset(places):
 def test_a_damaged_record_is_no_basis(places):
     folder = recorded(recipes.make(model="shallow", epochs=1), places / "new")
     (folder / "run.json").write_text("{}")
-    size, unknown = sweep.estimate(sweep.plan(sweep.load(written(places, TWO))))
+    size, unknown = sweep.estimate(sweep.plan(study.described(written(places, TWO))))
     assert (size.seconds, size.bytes, unknown) == (0, 0, ["shallow"])
 
 
@@ -180,7 +105,7 @@ def call(*arguments, **options):
 
 def test_the_command_says_what_there_is_to_do_before_it_begins(places, begun):
     file = written(places, TWO)
-    recorded(sweep.load(file)[0], places / "new")
+    recorded(study.described(file)[0], places / "new")
     said = call(file)
     assert said.exit_code == 0 and len(begun) == 1
     assert "4 runs: 1 recorded, 3 to train." in said.output
@@ -196,7 +121,7 @@ def test_without_a_record_of_the_network_it_says_so(places, begun):
 def test_a_dry_run_and_a_finished_sweep_begin_nothing(places, begun):
     file = written(places, TWO)
     assert call(file, "-n").exit_code == 0
-    for recipe in sweep.load(file):
+    for recipe in study.described(file):
         recorded(recipe, places / "new")
     assert "4 recorded, 0 to train." in call(file).output
     assert begun == []
@@ -219,7 +144,7 @@ def test_each_limit_alone_makes_a_sweep_large(field):
 
 def test_a_bad_file_or_profile_begins_nothing(places, monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was begun"))
-    bad = call(written(places, TWO | {"grid": {"epoch": 1}}))
+    bad = call(written(places, TWO | {"epoch": 1}))
     assert bad.exit_code == 1 and "Did you mean epochs?" in bad.output
     bad = call(written(places, TWO), "--profile", "moon")
     assert bad.exit_code == 1 and re.search(EXPLAINED, bad.output.split("Error: ")[1])
@@ -247,8 +172,8 @@ def sweep_in(folder):
 def test_a_failed_run_stops_no_other_and_a_finished_one_is_not_made_again(tmp_path):
     checkout = copy_repository(tmp_path / "a copy; touch $(touch hacked) hacked #")
     small = {"dataset": "drawn", "hidden_neurons": 16, "train_images": 70, "evaluation_images": 70}
-    file = written(checkout, {"model": "shallow", "grid": small | {"epochs": 1}, "seeds": [0, 1]})
-    failing, finished = sweep.load(file)
+    file = written(checkout, {"model": "shallow", "epochs": 1, "seeds": [0, 1]} | small)
+    failing, finished = study.described(file)
     notebook, folder = checkout / "notebooks" / "shallow.ipynb", checkout / ".cache" / "runs"
     text = notebook.read_text()
     assert FAILS[0] in text

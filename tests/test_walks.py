@@ -81,7 +81,7 @@ def cheapest(least):
     good = [
         one for one in study().records if verdicts.score(one, "validation_accuracy") >= least / 100
     ]
-    return run_tables.name(min(good, key=lambda one: one.run.cost.wall_seconds).recipe)
+    return min(good, key=lambda one: one.run.cost.wall_seconds).recipe.name
 
 
 def first_visible_run(page):
@@ -148,7 +148,7 @@ def test_a_head_sorts_both_ways_and_open_runs_come_last(report, wide_reader):
 def test_a_runs_details_are_those_of_its_record_and_stay_with_it(report, wide_reader):
     page = wide_reader.open(report / "pages" / "runs.html")
     one = study().records[-1]
-    name = run_tables.name(one.recipe)
+    name = one.recipe.name
     page.get_by_role("button", name=f"Details of {name}", exact=True).click()
     text = page.locator(".particulars:visible").inner_text()
     assert one.recipe.command() in text
@@ -192,7 +192,7 @@ def test_setting_two_runs_beside_each_other(report, reader):
     first, *_, second = study().records
     page = reader.open(report / "pages" / "runs.html")
     for one in (first, second):
-        name = run_tables.name(one.recipe)
+        name = one.recipe.name
         page.get_by_role("checkbox", name=f"Compare {name}", exact=True).check()
     page.get_by_role("link", name="Set them beside each other").click()
     page.wait_for_selector(".two-runs select")

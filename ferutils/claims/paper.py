@@ -18,6 +18,7 @@ from pydantic import model_validator as check_whole
 from scipy import stats
 
 from ferutils import paths, storage
+from ferutils.records.recipes import PAPER
 
 PAPER_FILE = paths.BOOK / "paper.yml"
 CONFIDENCE = 0.95
@@ -59,7 +60,7 @@ Unit = Literal[
     "fraction", "nats", "images", "pixels", "classes", "splits", "layers", "filters",
     "neurons", "parameters", "epochs", "learning rate",
 ]  # fmt: skip
-Model = Literal["shallow", "improved", "deep"]
+Model = Literal[*PAPER]
 About = Literal["results", "networks", "dataset", "settings", "code"]
 
 
@@ -480,7 +481,7 @@ def _unit_of(quantity: str) -> str:
     numbered = re.fullmatch(r"(filters|kernel_size)_[1-9]\d*", measure)
     measure = numbered[1] if numbered else measure
     known = measure in MODEL_MEASURES and bool(numbered) == (measure in ("filters", "kernel_size"))
-    if subject in ("shallow", "improved", "deep") and known:
+    if subject in PAPER and known:
         return MODEL_MEASURES[measure]
     raise ValueError(
         f"Expected a quantity such as deep.training_loss or dataset.images. Received: "

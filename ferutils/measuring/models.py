@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE
-from ferutils.records.recipes import Recipe
+from ferutils.records.recipes import NETWORKS, Recipe
 
 INPUT_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 1)
 
@@ -254,12 +254,7 @@ def deep_text(recipe: Recipe) -> keras.Sequential:
 
 
 MODELS: dict[str, Callable[[Recipe], keras.Sequential]] = {
-    "shallow": shallow,
-    "improved": improved,
-    "deep": deep,
-    "shallow_text": shallow_text,
-    "improved_text": improved_text,
-    "deep_text": deep_text,
+    name: globals()[name] for name in NETWORKS
 }
 
 

@@ -1,30 +1,25 @@
-"""Many runs described by one small file: which they are, what they cost, and how they are started.
+"""Many runs: which of them are recorded, what the others cost, and how they are started.
 
-Reads a sweep's YAML file and run records; writes the plan of the runs under _build, which the
-Snakefile reads, and starts Snakemake. Needs no Keras.
+Reads run records; writes the plan of the runs under _build, which the Snakefile reads, and starts
+Snakemake. Needs no Keras.
 """
 
 import hashlib
-import itertools
 import json
 import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing import NamedTuple
 
 from ferutils import paths, storage
 from ferutils.dataset import fer2013
 from ferutils.measuring import devices, recording
 from ferutils.records import runs
 from ferutils.records.recipes import Recipe, run_id
-from ferutils.records.study import Entry
 
 PROFILES = paths.ROOT / "profiles"
 PLANS = paths.ROOT / "_build" / "sweeps"
@@ -32,59 +27,6 @@ BYTES_PER_PARAMETER = 4  # of the weights file, float32
 # A failed run stops no other, and a record stays though its page fails after the training.
 RESTARTED = ("--rerun-incomplete", "--keep-going", "--keep-incomplete")
 BASIS = 50  # recorded runs of a network by which others are judged, at most, of each folder
-
-
-class SweepFile(BaseModel):
-    """The content of a sweep's file.
-
-    Each combination of the values in `grid`, or each recipe in `list`, is trained with each seed.
-    Parameters that neither names are those of the notebook.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str | None = None
-    notebook: Literal["shallow", "improved", "deep"] | None = None
-    grid: dict[str, Any] | None = None
-    recipes: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = Field(None, alias="list")
-    seeds: Annotated[list[int], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _one_of_each(self) -> "SweepFile":
-        if (self.model is None) == (self.notebook is None):
-            raise ValueError("either model or notebook")
-        if (self.grid is None) == (self.recipes is None):
-            raise ValueError("either grid or list")
-        if any("model" in one for one in (self.grid or {}, *(self.recipes or ()))):
-            raise ValueError("one model, beside grid or list and not in it")
-        if [] in (self.grid or {}).values():
-            raise ValueError("a value, or a list of at least one, for each parameter of grid")
-        return self
-
-    def parameters(self) -> Iterator[dict[str, Any]]:
-        """The parameters of each combination or recipe, without seed."""
-        own = {"model": self.model or self.notebook}
-        if self.recipes is not None:
-            return (own | one for one in self.recipes)
-        values = [one if isinstance(one, list) else [one] for one in self.grid.values()]
-        return (own | dict(zip(self.grid, chosen)) for chosen in itertools.product(*values))
-
-
-def load(path: Path) -> list[Recipe]:
-    """The recipes of a sweep's file, each once, in its order.
-
-    Raises:
-        ValueError: the file is no sweep, or describes an impossible recipe.
-    """
-    try:
-        file = SweepFile.model_validate(storage.read_yaml(path))
-        entries = [Entry(part=path.stem, seeds=file.seeds, **one) for one in file.parameters()]
-    except (OSError, ValidationError, yaml.YAMLError, TypeError) as error:
-        raise ValueError(
-            f"Expected a YAML file with model or notebook, grid or list, and seeds in {path.name}. "
-            f"Received: {storage.described(error)}. Correct the file, or the path: {path}."
-        ) from None
-    return list(dict.fromkeys(recipe for entry in entries for recipe in entry.recipes))
 
 
 class Dataset(NamedTuple):

@@ -9,34 +9,48 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
-# What the paper prints for each network (Tables 1 and 2; section 2.2 for the epochs), and the
-# dropout rates, which it leaves open, of the public code that has this same network.
-PAPER = {
-    "shallow": {"learning_rate": 1e-3, "hidden_neurons": 1024, "epochs": 10},
-    "improved": {"learning_rate": 1e-3, "hidden_neurons": 1024, "epochs": 10},
-    "deep": {"learning_rate": 1e-4, "hidden_neurons": 512, "epochs": 10},
+# Tables 1 and 2 of the paper, and section 2.2 for the epochs.
+TABLE_1 = {"learning_rate": 1e-3, "hidden_neurons": 1024, "epochs": 10}
+TABLE_2 = {"learning_rate": 1e-4, "hidden_neurons": 512, "epochs": 10}
+
+
+class Network(NamedTuple):
+    """What recipes know of a network, whose layers are the function of its name in `models`."""
+
+    printed: Mapping[str, float]  # its parameters in the paper
+    # After groups of convolutions, and after the hidden dense layer; 0: there is no such layer.
+    # The paper leaves the rates open; these are those of public code that has this same network.
+    dropout: tuple[float, float]
+    # On drawn faces, which show the whole machine move within a minute on two cores.
+    drawn: Mapping[str, int]
+    reads: str = ""  # the network of the paper that this is another reading of; "": one of these
+
+
+# A network that is added here needs a function in `models`, and a notebook if it reads no other.
+NETWORKS = {
+    "shallow": Network(TABLE_1, (0.0, 0.0), {"epochs": 6}),
+    "improved": Network(TABLE_1, (0.25, 0.5), {"epochs": 6}),
+    "deep": Network(
+        TABLE_2, (0.25, 0.5), {"epochs": 1, "train_images": 70, "evaluation_images": 70}
+    ),
 }
-DROPOUT = {
-    "shallow": {"dropout_convolution": 0.0, "dropout_dense": 0.0},
-    "improved": {"dropout_convolution": 0.25, "dropout_dense": 0.5},
-    "deep": {"dropout_convolution": 0.25, "dropout_dense": 0.5},
-    "shallow_text": {"dropout_convolution": 0.0, "dropout_dense": 0.0},
-    "improved_text": {"dropout_convolution": 0.25, "dropout_dense": 0.0},
-    "deep_text": {"dropout_convolution": 0.25, "dropout_dense": 0.5},
+NETWORKS |= {
+    f"{name}_text": NETWORKS[name]._replace(dropout=dropout, reads=name)
+    for name, dropout in {
+        "shallow": (0.0, 0.0),
+        "improved": (0.25, 0.0),
+        "deep": (0.25, 0.5),
+    }.items()
 }
-# Drawn faces show the whole machine move within a minute on two cores, hence the small numbers.
-DRAWN = {
-    "shallow": {"epochs": 6},
-    "improved": {"epochs": 6},
-    "deep": {"epochs": 1, "train_images": 70, "evaluation_images": 70},
-}
+PAPER = {name: one.printed for name, one in NETWORKS.items() if not one.reads}
+DROPOUT = ("dropout_convolution", "dropout_dense")
 # The strengths of the usual Keras generator, where augmentation is asked for.
 GENERATOR = {"flip": True, "rotation": 10.0, "shift": 0.1, "zoom": 0.1}
 NO_AUGMENTATION = {"flip": False, "rotation": 0.0, "shift": 0.0, "zoom": 0.0}
@@ -62,8 +76,8 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    model: Literal["shallow", "improved", "deep", "shallow_text", "improved_text", "deep_text"] = (
-        Field(description="network: shallow, improved or deep; with _text as the text has it")
+    model: Literal[*NETWORKS] = Field(
+        description="network: shallow, improved or deep; with _text as the text has it"
     )
     dataset: Literal["fer2013", "drawn"] = Field(
         "fer2013", description="fer2013, or drawn: the embedded stand-in that needs no download"
@@ -121,18 +135,18 @@ class Recipe(BaseModel):
     def _fill(cls, given: dict[str, Any]) -> dict[str, Any]:
         given = {name: _meant(name, value) for name, value in given.items()}
         model = given.get("model")
-        if not isinstance(model, str) or model not in DROPOUT:
+        if not isinstance(model, str) or model not in NETWORKS:
             return given  # the field's own check names the models there are
-        printed = model.removesuffix("_text")
-        defaults = PAPER[printed] | DROPOUT[model]
+        network = NETWORKS[model]
+        defaults = {**network.printed, **dict(zip(DROPOUT, network.dropout))}
         if given.get("dataset") == "drawn":
-            defaults |= DRAWN[printed]
+            defaults |= network.drawn
         defaults |= GENERATOR if given.get("augmentation") == "generator" else NO_AUGMENTATION
         return defaults | {name: value for name, value in given.items() if value is not None}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
-        absent = [name for name, rate in DROPOUT[self.model].items() if rate == 0]
+        absent = [name for name, rate in zip(DROPOUT, NETWORKS[self.model].dropout) if rate == 0]
         if any(getattr(self, name) for name in absent):
             raise ValueError(
                 f"no {' or '.join(absent)} for the {self.model} model, which has no such layer"
@@ -158,13 +172,33 @@ class Recipe(BaseModel):
     @property
     def printed_model(self) -> str:
         """The model of the paper that this is a reading of: shallow, improved or deep."""
-        return self.model.removesuffix("_text")
+        return NETWORKS[self.model].reads or self.model
 
     @property
     def reduced(self) -> bool:
         """Whether this training was smaller than the paper's: fewer epochs or fewer images."""
         fewer_images = self.train_images is not None or self.evaluation_images is not None
         return fewer_images or self.epochs < PAPER[self.printed_model]["epochs"]
+
+    @property
+    def name(self) -> str:
+        """The run in words that no other run of the study has: variant and seed."""
+        return f"{self.variant}, seed {self.seed}"
+
+    @property
+    def variant(self) -> str:
+        """The recipe in words but for its seed: the network and what is special."""
+        own = self.in_words()
+        usual = make(model=self.model, augmentation=self.augmentation).in_words()
+        usual |= {"augmentation": "none", "seed": str(self.seed)}
+        special = [f"{name} {value}" for name, value in own.items() if value != usual[name]]
+        return ", ".join([self.model + (" (reduced)" if self.reduced else ""), *special])
+
+    def in_words(self) -> dict[str, str]:
+        """Every parameter in words, in the order of the recipe."""
+        return {
+            name.replace("_", " "): _in_words(value) for name, value in self.model_dump().items()
+        }
 
     def options(self) -> str:
         """The papermill options by which this recipe differs from its notebook's defaults."""
@@ -175,6 +209,14 @@ class Recipe(BaseModel):
         start = "papermill" if self.dataset == "drawn" else "FER2013=PATH papermill"
         notebook = f"notebooks/{self.printed_model}.ipynb"
         return f"{start} --log-output {notebook} out.ipynb {self.options()}".rstrip()
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return "all"  # of the images; every other field has a value of its own
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _meant(name: str, value: Any) -> Any:

@@ -1,9 +1,11 @@
 """The runs that the report is made of, and which of them have been recorded.
 
-Reads book/study.yml and run records; writes nothing.
+Reads book/study.yml, other files of the same form, and run records; writes nothing.
 """
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,41 +21,65 @@ from ferutils.records.recipes import PAPER, Recipe, run_id
 from ferutils.records.runs import Record
 
 STUDY_FILE = paths.BOOK / "study.yml"
+MOST_RUNS = 100_000  # of a file; its lists are multiplied before anything is read or trained
 
 
 class Entry(BaseModel):
-    """One recipe of the study with its seeds; the recipe's parameters are the extra keys."""
+    """Recipes with their seeds; the recipes' parameters are the extra keys.
+
+    A list of values stands for a recipe with each of them, several lists for each combination.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    part: str
+    part: str | None = None
     seeds: Annotated[list[int], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _one_place_for_seeds(self) -> "Entry":
         if "seed" in self.model_extra:
             raise ValueError("seeds alone, and no seed beside them")
+        if [] in self.model_extra.values():
+            raise ValueError("a value, or a list of at least one, for each parameter")
         return self
 
     @cached_property
     def recipes(self) -> list[Recipe]:
-        """The recipe of each seed."""
+        """The recipe of each seed; for an entry without lists."""
         return [recipes.make(**self.model_extra, seed=seed) for seed in self.seeds]
+
+    @property
+    def size(self) -> int:
+        """How many recipes the entry stands for."""
+        return math.prod(map(len, self._values)) * len(self.seeds)
+
+    @property
+    def _values(self) -> list[list]:
+        return [one if isinstance(one, list) else [one] for one in self.model_extra.values()]
+
+    def each(self) -> Iterator["Entry"]:
+        """An entry without lists for each combination."""
+        for chosen in itertools.product(*self._values):
+            parameters = dict(zip(self.model_extra, chosen))
+            yield Entry(part=self.part, seeds=self.seeds, **parameters)
 
 
 class StudyFile(BaseModel):
-    """The content of book/study.yml: what each part asks, and the runs, most wanted first."""
+    """The content of a file of runs: what each part asks, if it has any, and the runs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    parts: dict[str, str]
-    runs: Annotated[list[Entry], Field(min_length=1)]
+    parts: dict[str, str] = {}
+    runs: Annotated[list[Entry], Field(min_length=1)]  # most wanted first
 
     @model_validator(mode="after")
     def _of_known_parts(self) -> "StudyFile":
-        unknown = {entry.part for entry in self.runs} - set(self.parts)
+        unknown = {entry.part for entry in self.runs} - (set(self.parts) or {None})
         if unknown:
-            raise ValueError(f"parts among {', '.join(self.parts)}, not {', '.join(unknown)}")
+            given = ", ".join(self.parts) or "none"
+            raise ValueError(f"parts among {given}, not {', '.join(map(str, unknown))}")
+        if sum(entry.size for entry in self.runs) > MOST_RUNS:
+            raise ValueError(f"more than {MOST_RUNS:,} runs")
         return self
 
 
@@ -118,21 +144,31 @@ class Study:
 
 
 def load(path: Path = STUDY_FILE) -> StudyFile:
-    """The study file.
+    """A file of runs, by default the study's, with an entry for each combination of its lists.
 
     Raises:
-        ValueError: an entry is not one, or describes no possible recipe.
+        ValueError: it is no such file, or describes no possible recipe.
     """
     try:
         content = StudyFile.model_validate(storage.read_yaml(path))
-    except (ValidationError, yaml.YAMLError) as error:
+    except (OSError, ValidationError, yaml.YAMLError) as error:
         raise ValueError(
-            f"Expected runs with part, model and seeds in {path.name}. "
-            f"Received: {storage.described(error)}. Correct the file there."
+            f"Expected a YAML file of runs, each with model and seeds, in {path.name}. "
+            f"Received: {storage.described(error)}. Correct the file, or the path: {path}."
         ) from None
-    for entry in content.runs:
+    entries = [one for entry in content.runs for one in entry.each()]
+    for entry in entries:
         _ = entry.recipes  # an impossible recipe stops here, not hours later
-    return content
+    return content.model_copy(update={"runs": entries})
+
+
+def described(path: Path) -> list[Recipe]:
+    """The recipes of a file of runs, each once, in its order.
+
+    Raises:
+        ValueError: as `load`.
+    """
+    return list(dict.fromkeys(one for entry in load(path).runs for one in entry.recipes))
 
 
 def trainings(entries: Sequence[Entry]) -> list[Recipe]:

@@ -17,8 +17,7 @@ from ferutils.claims.metrics import Interval
 from ferutils.claims.paper import interval
 from ferutils.claims.verdicts import score
 from ferutils.dataset import fer2013
-from ferutils.measuring import sweep
-from ferutils.records import runs
+from ferutils.records import runs, study
 from ferutils.records.recipes import run_id
 from ferutils.records.runs import Record
 from ferutils.report.tables import listed, percent, points, spread, with_interval
@@ -64,7 +63,7 @@ def read() -> dict[str, list[Record]]:
         ValueError: a record was made under another backend than its folder says.
     """
     fingerprints = fer2013.published_fingerprints()
-    names = [run_id(recipe, fingerprints) for recipe in sweep.load(RECIPES)]
+    names = [run_id(recipe, fingerprints) for recipe in study.described(RECIPES)]
     found = {
         backend: [one for one in (runs.find(name, [FOLDER / backend]) for name in names) if one]
         for backend in NAMES
@@ -216,7 +215,7 @@ def conclusion(found: Found) -> Markdown:
 
 def _to_train(found: Found) -> list[str]:
     """What has no record yet, in a sentence, where there is such a run."""
-    wanted = len(sweep.load(RECIPES))
+    wanted = len(study.described(RECIPES))
     counts = {NAMES[backend]: len(some) for backend, some in found.items() if len(some) < wanted}
     if not counts:
         return []

@@ -93,7 +93,7 @@ def confusion_data(
         "shown": names.index(shown.run.id) if shown else 0,
         "runs": [
             {
-                "name": run_tables.name(record.recipe),
+                "name": record.recipe.name,
                 "counts": {
                     split: metrics.confusion(found).to_numpy().tolist()
                     for split, found in record.predictions.items()
@@ -121,7 +121,7 @@ def _run(row: Row) -> dict[str, Any]:
     record = row.record
     return {
         "id": record and record.run.id,
-        "name": run_tables.name(row.recipe),
+        "name": row.recipe.name,
         "network": row.recipe.model,
         "part": row.part,
         "validation": record and _number(verdicts.score(record, "validation_accuracy"), 6),
@@ -137,7 +137,7 @@ def _run(row: Row) -> dict[str, Any]:
 def _recipe(recipe: Recipe) -> list[list[str]]:
     """The parameters of a recipe; those that the notebook would not give come first."""
     special = {name.replace("_", " ") for name in recipe.differing()} | {"model", "seed"}
-    every = run_tables.settings(recipe).items()
+    every = recipe.in_words().items()
     return sorted(map(list, every), key=lambda setting: setting[0] not in special)
 
 
@@ -209,9 +209,9 @@ def _answers(part: str, record: Record, images: dict[str, dict[str, Any]]) -> di
         }
     return {
         "id": record.run.id,
-        "name": run_tables.name(record.recipe),
+        "name": record.recipe.name,
         "part": part,
-        "recipe": run_tables.settings(record.recipe),
+        "recipe": record.recipe.in_words(),
         "history": history(record.history),
         "minutes": run_tables.minutes(record),
         "device": record.run.environment.device,

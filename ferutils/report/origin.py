@@ -10,7 +10,7 @@ from IPython.display import Markdown
 from ferutils.records import crossvalidation, provenance
 from ferutils.records.crossvalidation import CrossValidation
 from ferutils.records.runs import Code, Environment, Record
-from ferutils.report import run_tables, tables
+from ferutils.report import tables
 
 STUDY = "make study FER2013=PATH"  # makes every record of the study that there is not yet
 STATES = {True: "clean tree", False: "changed tree", None: "no git"}
@@ -72,7 +72,7 @@ def _runs(records: Iterable[Record]) -> str:
     """The runs by what was asked of them, each once, however many backends trained it."""
     seeds: dict[str, dict[int, None]] = {}
     for record in records:
-        seeds.setdefault(run_tables.variant(record.recipe), {})[record.recipe.seed] = None
+        seeds.setdefault(record.recipe.variant, {})[record.recipe.seed] = None
     return "; ".join(
         f"{variant}, seed{'s' if len(some) > 1 else ''} {', '.join(map(str, some))}"
         for variant, some in seeds.items()

@@ -19,7 +19,7 @@ from ferutils.records.crossvalidation import Cell
 from ferutils.records.examination import Examination
 from ferutils.records.runs import Record
 from ferutils.records.study import Study
-from ferutils.report import comparison_tables, reading_tables, run_tables, tables
+from ferutils.report import comparison_tables, reading_tables, tables
 
 
 def notice(*records: Record) -> Markdown | None:
@@ -31,7 +31,7 @@ def notice(*records: Record) -> Markdown | None:
     for record in records:
         own = _not_as_printed(record) if len(records) == 1 else []
         for sentence in own + _special(record):
-            of.setdefault(sentence, []).append(run_tables.name(record.recipe))
+            of.setdefault(sentence, []).append(record.recipe.name)
     some = {sentence for sentence, names in of.items() if len(names) < len(records)}
     return _warning(
         [

@@ -10,7 +10,6 @@ import pandas as pd
 
 from ferutils.claims import metrics, verdicts
 from ferutils.dataset.fer2013 import EMOTIONS
-from ferutils.records import recipes
 from ferutils.records.recipes import Recipe
 from ferutils.records.runs import HELD_OUT, Record
 from ferutils.records.study import Study, StudyFile
@@ -39,43 +38,13 @@ def rows(found: Study) -> list[Row]:
     return list(wanted.values())
 
 
-def name(recipe: Recipe) -> str:
-    """A run in words that no other run of the study has: network, what is special, and seed."""
-    return f"{variant(recipe)}, seed {recipe.seed}"
-
-
-def variant(recipe: Recipe) -> str:
-    """A recipe in words but for its seed: the network and what is special."""
-    usual = settings(recipes.make(model=recipe.model, augmentation=recipe.augmentation))
-    usual |= {"augmentation": "none", "seed": str(recipe.seed)}
-    special = [f"{key} {value}" for key, value in settings(recipe).items() if value != usual[key]]
-    return ", ".join([recipe.model + (" (reduced)" if recipe.reduced else ""), *special])
-
-
-def _words(field: str) -> str:
-    return field.replace("_", " ")
-
-
-def settings(recipe: Recipe) -> dict[str, str]:
-    """Every parameter of a recipe in words, in the order of the recipe."""
-    return {_words(field): _setting(value) for field, value in recipe.model_dump().items()}
-
-
-def _setting(value: object) -> str:
-    if value is None:
-        return "all"  # of the images; every other field has a value of its own
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def every_run(found: Study) -> pd.DataFrame:
     """Every run that the study wants: scores and cost where recorded, the command in any case."""
     return pd.DataFrame([_every_run_row(one) for one in rows(found)])
 
 
 def _every_run_row(one: Row) -> dict[str, str]:
-    record, words = one.record, name(one.recipe)
+    record, words = one.record, one.recipe.name
     measured = dict.fromkeys(("Validation", "Test", "Minutes"), OPEN)
     if record:
         named = f"[{words}]{{#{tables.anchor(record)}}}" if record.own else f"{words}, read from"
@@ -137,7 +106,7 @@ def _same_images(first: Record, second: Record) -> bool:
 
 def recipes_beside(first: Record, second: Record) -> pd.DataFrame:
     """The parameters in which two recipes differ."""
-    one, other = settings(first.recipe), settings(second.recipe)
+    one, other = first.recipe.in_words(), second.recipe.in_words()
     differing = [field for field in one if one[field] != other[field]]
     found = [(field, one[field], other[field]) for field in differing]
     return pd.DataFrame(found or [("none", "", "")], columns=["Parameter", *heads(first, second)])
@@ -145,7 +114,7 @@ def recipes_beside(first: Record, second: Record) -> pd.DataFrame:
 
 def heads(first: Record, second: Record) -> tuple[str, str]:
     """The columns of two runs."""
-    return f"First: {name(first.recipe)}", f"Second: {name(second.recipe)}"
+    return f"First: {first.recipe.name}", f"Second: {second.recipe.name}"
 
 
 def scores_beside(first: Record, second: Record) -> pd.DataFrame:
