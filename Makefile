@@ -19,8 +19,8 @@
 #                                after an interruption it goes on
 #   make inspect                 build the networks and try them on a handful of drawn faces again
 #   make readme                  renew the verdicts of README.md from the records
-#   make bench                   measure training beside plain Keras, the report with 1,000 records,
-#                                planning 1,000 runs, and what papermill adds to a training
+#   make bench                   measure training beside plain Keras and PyTorch by hand, the report
+#                                with 1,000 records, planning 1,000 runs, and what papermill adds
 #   make lint                    check code, notebooks, and which room imports which
 #   make lock                    renew requirements.txt from pyproject.toml
 #   make clean                   remove what was generated, caches included; records stay
@@ -104,8 +104,9 @@ baselines: $(READY)
 # A run's id does not tell its backend: each has records, checkpoints and weights of its own.
 backends: $(READY)
 	@echo "Installing JAX and PyTorch beside TensorFlow ..."
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend=cpu \
-	  --constraints requirements.txt -e '.[backends]'
+	@# PyTorch for processors has an index of its own, which is not everywhere reachable.
+	@install="$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints requirements.txt"; \
+	  $$install --torch-backend=cpu -e '.[backends]' || $$install -e '.[backends]'
 	@set -e; for backend in tensorflow jax torch; do \
 	  echo "Training under $$backend what has no record yet ..."; \
 	  KERAS_BACKEND=$$backend FERUTILS_RUNS=book/backends/$$backend \
@@ -140,6 +141,7 @@ $(READY): requirements.txt pyproject.toml
 	  { echo "Expected Python 3.11, 3.12 or 3.13, which TensorFlow runs on." \
 	    "Received: $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up .venv (a few minutes at most) ..."
+	@[ ! -L .venv ] || rm .venv # the environment that a link leads to is another project's
 	@$(PYTHON) -m venv $(ANEW) .venv
 	@# The user's settings of pip may lead elsewhere; --target goes before theirs.
 	@env -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 $(BIN)/python -m pip install \

@@ -3,6 +3,7 @@
 import ast
 import itertools
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -86,3 +87,20 @@ def test_no_measured_number_stands_in_prose(page):
     )
     unit = r"\s?(%|percent|hours?|minutes?|seconds?|nats|images?|runs?|GiB|MB|epochs?)\b"
     assert re.findall(rf"\d+\.\d+|\d{{1,3}},\d{{3}}|\d+{unit}", text) == []
+
+
+def test_an_environment_that_a_link_leads_to_stays_as_it_is(tmp_path):
+    """Whose `make` would else have set it up anew, as if this folder had been moved."""
+    for name in ("Makefile", "Snakefile", "pyproject.toml", "requirements.txt"):
+        shutil.copy2(ROOT / name, tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "pyvenv.cfg").write_text("home = /usr")
+    (tmp_path / ".venv").symlink_to(other)
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$1" = -c ]\n')  # right version, and no environment comes
+    python.chmod(0o755)
+    command = ["make", "setup", f"PYTHON={python}"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode != 0 and "was moved or copied" in run.stdout
+    assert not (tmp_path / ".venv").exists() and (other / "pyvenv.cfg").exists()
