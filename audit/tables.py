@@ -335,6 +335,8 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "readings-text": (nearer, ("text", "as in the text"), ("Network", "Figure")),
     "readings-augmented": (nearer, ("augmented", "augmented"), ("Network", "Figure")),
     "readings-batch-size": (variants, ("batch size",), ("Network", "Recipe")),
+    "readings-dropout": (variants, ("dropout",), ("Network", "Recipe")),
+    "readings-precision": (variants, ("precision",), ("Network", "Recipe")),
     "readings-validation": (validation, (), ("Network", "Called validation", "Epoch kept")),
     "readings-longer": (variants, ("longer",), ("Network", "Recipe")),
     "crossvalidation-settings": (crossvalidation, (settings,), ("What",)),
