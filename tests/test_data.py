@@ -19,11 +19,12 @@ import zlib
 
 import numpy as np
 import pytest
-from helpers import EXPLAINED, each
+from helpers import EXPLAINED, each, small_dataset
 from PIL import Image
 
 from ferutils.dataset import containers, fer2013, reading
 from ferutils.dataset import published as index
+from ferutils.dataset.images import grey_levels, is_doubtful
 
 SIZES = {"Training": 3, "PublicTest": 2, "PrivateTest": 1}  # images per class
 FORMS = {
@@ -566,6 +567,45 @@ def test_bad_image_is_named(kind, form, tmp_path, cache):
     write = {"folder": write_folder, "zip": write_zip, "tar": write_tar}[form]
     path = tmp_path / {"folder": "fer2013", "zip": "fer2013.zip", "tar": "fer2013.tgz"}[form]
     refused(write(path, members), cache, f"{path.name}/{name}", BAD_IMAGES[kind])
+
+
+def jpeg(**options):
+    buffer = io.BytesIO()
+    Image.fromarray(small_dataset().splits["Training"].images[0]).save(buffer, "jpeg", **options)
+    return buffer.getvalue()
+
+
+WAYS = [{"quality": 95}, {"optimize": True}, {"progressive": True}, {"restart_marker_rows": 1}]
+
+
+@each("options", WAYS)
+def test_a_jpeg_whose_data_do_not_end_with_its_pixels_is_doubtful(options):
+    whole = jpeg(**options)
+    assert not is_doubtful(whole)
+    for damaged in (whole[:-40] + whole[-2:], whole[:-2] + whole[-40:]):
+        grey_levels(damaged, "a name")  # is read all the same
+        assert is_doubtful(damaged)
+
+
+def test_one_flipped_bit_of_six_in_jpeg_data_is_found():
+    random, whole, found = np.random.RandomState(2), jpeg(), 0
+    for position in random.randint(whole.index(b"\xff\xda") + 10, len(whole) - 2, 300):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << random.randint(8)
+        try:
+            grey_levels(damaged, "a name")
+            found += is_doubtful(damaged)
+        except ValueError:
+            found += 1
+    assert found > 50
+
+
+def test_a_doubtful_image_is_read_and_named(tmp_path):
+    whole = jpeg()
+    members = {**tree(), "train/sad/Training_90.jpg": whole[:-40] + whole[-2:]}
+    _, notes = reading.load_with_notes(write_folder(tmp_path / "f", members))
+    assert notes[-1].startswith("1 with data that do not end with the image")
+    assert notes[-1].endswith(" as 'train/sad/Training_90.jpg'.")
 
 
 @pytest.mark.parametrize("part", ["train/", "test/"])
