@@ -140,6 +140,8 @@ $(READY): requirements.txt pyproject.toml
 	  { echo "Expected Python 3.11, 3.12 or 3.13, which TensorFlow runs on." \
 	    "Received: $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up .venv (a few minutes at most) ..."
+	@# Where .venv is a link, --clear would empty the environment of another folder.
+	@if [ -n "$(ANEW)" ] && [ -L .venv ]; then rm .venv; fi
 	@$(PYTHON) -m venv $(ANEW) .venv
 	@# The user's settings of pip may lead elsewhere; --target goes before theirs.
 	@env -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 $(BIN)/python -m pip install \

@@ -50,6 +50,22 @@ def test_every_direct_dependency_says_its_use_and_is_locked():
         assert re.search(rf"^{name}==.*\\\n +--hash=sha256:", lock, re.MULTILINE), name
 
 
+def test_an_environment_of_another_folder_stays_where_a_link_leads_to_it(tmp_path):
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    (there / "pyvenv.cfg").write_text(f"command = python3 -m venv {there}\n")
+    (here / ".venv").symlink_to(there)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -c ] || echo "$@" >> {tmp_path}/asked\n')
+    python.chmod(0o755)
+    for name in ("Makefile", "Snakefile", "requirements.txt", "pyproject.toml"):
+        (here / name).symlink_to(ROOT / name)
+    subprocess.run(["make", "setup", f"PYTHON={python}"], cwd=here, capture_output=True)
+    assert (tmp_path / "asked").read_text() == "-m venv --clear .venv\n"
+    assert not (here / ".venv").exists() and list(there.iterdir()) == [there / "pyvenv.cfg"]
+
+
 def test_no_image_weight_or_dataset_is_in_git():
     suffixes = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".h5", ".keras", ".npy", ".csv", ".npz",
                 ".bin", ".parquet")  # fmt: skip
