@@ -600,12 +600,16 @@ def test_one_flipped_bit_of_six_in_jpeg_data_is_found():
     assert found > 50
 
 
-def test_a_doubtful_image_is_read_and_named(tmp_path):
+@pytest.mark.filterwarnings("error::UserWarning:PIL")
+def test_images_that_look_damaged_are_read_and_named(tmp_path):
     whole = jpeg()
-    members = {**tree(), "train/sad/Training_90.jpg": whole[:-40] + whole[-2:]}
-    _, notes = reading.load_with_notes(write_folder(tmp_path / "f", members))
-    assert notes[-1].startswith("1 with data that do not end with the image")
-    assert notes[-1].endswith(" as 'train/sad/Training_90.jpg'.")
+    odd = jpeg(exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")  # whose five entries are missing
+    members = {
+        "train/sad/Training_90.jpg": whole[:-40] + whole[-2:],
+        "train/sad/Training_91.jpg": odd,
+    }
+    _, notes = reading.load_with_notes(write_folder(tmp_path / "f", {**tree(), **members}))
+    assert notes[-1] == "2 with data that look damaged, as 'train/sad/Training_90.jpg'."
 
 
 @pytest.mark.parametrize("part", ["train/", "test/"])

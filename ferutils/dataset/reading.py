@@ -206,11 +206,14 @@ def _known_kind(kind: str, stream: io.BufferedReader, name: str) -> str:
 
 def _face(name: str, stream: io.BufferedReader, title: str, notes: dict[str, list[str]]) -> Face:
     content = stream.read(MAX_IMAGE_BYTES + 1)
-    pixels, said = grey_levels(content, title), said_by(name)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)  # what Pillow says, without the file's name
+        pixels, doubtful = grey_levels(content, title), is_doubtful(content)
+    if told or doubtful:
+        notes["data that look damaged"].append(name)
+    said = said_by(name)
     if said.contradiction:
         notes[said.contradiction].append(name)
-    if is_doubtful(content):
-        notes["data that do not end with the image, as after damage"].append(name)
     return Face(pixels, said.split, said.label, name, said.root)
 
 
