@@ -229,13 +229,17 @@ def _rows(kind: str, stream: io.BufferedReader, name: str, title: str) -> Iterat
 
 def _array(stream: io.BufferedReader, title: str) -> Iterator[bytes]:
     """The images of a NumPy file; nothing where it holds other numbers, as labels."""
-    version = np.lib.format.read_magic(stream)
-    header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else (np.lib.format.read_array_header_2_0)
-    )
-    shape, by_column, kind = header(stream)
+    try:
+        version = np.lib.format.read_magic(stream)
+        header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else (np.lib.format.read_array_header_2_0)
+        )
+        shape, by_column, kind = header(stream)
+    except Exception as problem:  # numpy raises many kinds for damaged bytes
+        received = f"{title!r}, whose header cannot be read ({type(problem).__name__})"
+        raise _error("a whole NumPy file", received, DOWNLOAD_AGAIN) from problem
     if kind.hasobject:
         received = f"{title!r}, a file that holds pickled objects"
         remedy = "Pickles are never loaded, because they can run code; give one of the forms named."
