@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ferutils import paths
 from ferutils.dataset import faces, fer2013
-from ferutils.measuring import devices, sweep
+from ferutils.measuring import devices, limits, sweep
 from ferutils.records import recipes, study
 from ferutils.site import exporting, pages, printing, sealing
 
@@ -33,6 +33,7 @@ def wait_for_turn():
     return turn
 
 
+limits.check()
 TURN = wait_for_turn()  # before anything is looked at
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").rglob("*.py"))

@@ -176,7 +176,7 @@ class Contents:
                 whole = stack.enter_context(self._source.open("rb"))
             self._check_directory(whole)
             archive = stack.enter_context(zipfile.ZipFile(whole))
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [one for one in archive.infolist() if not one.filename.endswith("/")]
             for member in sorted(members, key=lambda member: _turn(member.filename)):
                 self._check(member.filename, stat.S_ISLNK(member.external_attr >> 16))
                 inside = _inside(name, member.filename)

@@ -13,6 +13,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # of 8 bits a channel, which can be grey
 ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm")
 MAX_IMAGE_BYTES = 1024**2  # of one file; the real ones have 2 to 4 kB
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+OTHER_ENDS = [bytes((value,)) * 16 + JPEG_END for value in (0x00, 0xAA, 0xFE)]
 UNREADABLE_IMAGE = (  # what Pillow raises for a file that is no image, a damaged or a huge one
     ArithmeticError,
     AttributeError,
@@ -65,6 +67,28 @@ def grey_levels(content: bytes, source: str) -> bytes:
     raise _error(expected, received, "Use the images as published, neither enlarged nor coloured.")
 
 
+def is_doubtful(content: bytes) -> bool:
+    """Whether an image was read whose data stop before its last pixel, or go on after it.
+
+    A JPEG file has no check sums, and its decoder fills or passes over what does not fit. So its
+    end is decoded with other bytes: none after the data may change a pixel, and those in the place
+    of the last two must. Of bits flipped in the data every fourth is found, because it shifts all
+    that follows. No decoder sees the others, which make other pixels in the same number of bytes;
+    neither is there a check for flipped pixels of a BMP, TIFF or PGM file. A picture whose last
+    corner is of one grey, saved with code tables of its own, can be named though it is whole.
+
+    Args:
+        content: the bytes of an image file that `grey_levels` reads.
+    """
+    if not content.startswith(JPEG_START):
+        return False
+    data = content[: content.rindex(JPEG_END)]
+    cut = data[:-2].rstrip(b"\xff")  # which would make a marker of what follows
+    return len(set(map(_pixels, (data + end for end in OTHER_ENDS)))) > 1 or (
+        len(set(map(_pixels, (cut + end for end in OTHER_ENDS)))) == 1
+    )
+
+
 def cause(problem: Exception) -> str:
     """An exception in words, without the address of an object in memory."""
     return f"{type(problem).__name__}: {str(problem).partition(' <')[0]}"
@@ -74,6 +98,15 @@ def _open(content: bytes) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         return Image.open(io.BytesIO(content), formats=FORMATS)
+
+
+def _pixels(content: bytes) -> bytes:
+    """All channels as they are decoded; nothing where they cannot be."""
+    try:
+        with _open(content) as image:
+            return image.tobytes()
+    except UNREADABLE_IMAGE:
+        return b""
 
 
 def _grey(image: Image.Image) -> bytes | None:
@@ -86,7 +119,7 @@ def _grey(image: Image.Image) -> bytes | None:
 
 def _check_end(content: bytes) -> None:
     """Find what Pillow passes over: missing rows of a PNG, and a JPEG that goes on or stops."""
-    if content[:2] == b"\xff\xd8" and b"\xff\xd9" not in content[-64:]:
+    if content.startswith(JPEG_START) and JPEG_END not in content[-64:]:
         raise ValueError("the end is missing")
     if content[:4] != b"\x89PNG":
         return

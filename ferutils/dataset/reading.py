@@ -10,7 +10,7 @@ import io
 import os
 import tempfile
 import warnings
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -30,7 +30,7 @@ from ferutils.dataset.fer2013 import (
     _words,
     make_dataset,
 )
-from ferutils.dataset.images import ENDINGS, MAX_IMAGE_BYTES, cause, grey_levels
+from ferutils.dataset.images import ENDINGS, MAX_IMAGE_BYTES, cause, grey_levels, is_doubtful
 from ferutils.dataset.naming import TEST, said_by
 from ferutils.dataset.tables import read_csv, read_parquet
 
@@ -39,7 +39,7 @@ FORMS = (
 )
 DOWNLOAD_AGAIN = "Download it again, or unpack it yourself and give the folder."
 MOSTLY = 0.9  # share of published images from which a pile is FER-2013, whatever its names say
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 class Face(NamedTuple):
@@ -137,7 +137,7 @@ def load_published(path: str | None, cache_folder: str | os.PathLike) -> Dataset
 def _read(source: Path) -> tuple[list[Face], tuple[str, ...]]:
     """The faces of a source, each with split and label, and what is to be said of it."""
     contents = containers.Contents(source)
-    notes = Counter()
+    notes = defaultdict(list)  # what is odd -> the files that are so
     try:
         faces = _faces(contents, notes, alone=source.is_file())
     except containers.UNREADABLE as problem:
@@ -150,10 +150,13 @@ def _read(source: Path) -> tuple[list[Face], tuple[str, ...]]:
     faces, sentences = _in_their_splits(faces, source.name)
     if left_out:
         sentences += (f"Left out: {_words(left_out)}.",)
-    return faces, (*sentences, *(f"{number:,} with {what}." for what, number in notes.items()))
+    return faces, (
+        *sentences,
+        *(f"{len(n):,} with {what}, as {n[0]!r}." for what, n in notes.items()),
+    )
 
 
-def _faces(contents: containers.Contents, notes: Counter, alone: bool) -> list[Face]:
+def _faces(contents: containers.Contents, notes: dict[str, list[str]], alone: bool) -> list[Face]:
     """All faces of a source, or those of the first table that tells split and label of each."""
     faces, labels, whole = [], {}, None
     for name, kind, stream in contents.files():
@@ -166,7 +169,7 @@ def _faces(contents: containers.Contents, notes: Counter, alone: bool) -> list[F
         if alone and name == contents.name:
             kind = _known_kind(kind, stream, name)
         if kind == "image" or name.lower().endswith(ENDINGS):
-            faces.append(_face(name, stream, title, contents, notes))
+            faces.append(_face(name, stream, title, notes))
         elif kind in ("table", "parquet", "array"):
             found = list(_rows(kind, stream, name, title))
             if {face.split for face in found if face.label is not None} >= set(SPLITS):
@@ -201,14 +204,17 @@ def _known_kind(kind: str, stream: io.BufferedReader, name: str) -> str:
     return "table" if kind == "other" else kind
 
 
-def _face(
-    name: str, stream: io.BufferedReader, title: str, contents: containers.Contents, notes: Counter
-) -> Face:
+def _face(name: str, stream: io.BufferedReader, title: str, notes: dict[str, list[str]]) -> Face:
     content = stream.read(MAX_IMAGE_BYTES + 1)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)  # what Pillow says, without the file's name
+        pixels, doubtful = grey_levels(content, title), is_doubtful(content)
+    if told or doubtful:
+        notes["data that look damaged"].append(name)
     said = said_by(name)
     if said.contradiction:
-        notes[said.contradiction] += 1
-    return Face(grey_levels(content, title), said.split, said.label, name, said.root)
+        notes[said.contradiction].append(name)
+    return Face(pixels, said.split, said.label, name, said.root)
 
 
 def _rows(kind: str, stream: io.BufferedReader, name: str, title: str) -> Iterator[Face]:
@@ -223,13 +229,17 @@ def _rows(kind: str, stream: io.BufferedReader, name: str, title: str) -> Iterat
 
 def _array(stream: io.BufferedReader, title: str) -> Iterator[bytes]:
     """The images of a NumPy file; nothing where it holds other numbers, as labels."""
-    version = np.lib.format.read_magic(stream)
-    header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else (np.lib.format.read_array_header_2_0)
-    )
-    shape, by_column, kind = header(stream)
+    try:
+        version = np.lib.format.read_magic(stream)
+        header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else (np.lib.format.read_array_header_2_0)
+        )
+        shape, by_column, kind = header(stream)
+    except Exception as problem:  # numpy raises many kinds for damaged bytes
+        received = f"{title!r}, whose header cannot be read ({type(problem).__name__})"
+        raise _error("a whole NumPy file", received, DOWNLOAD_AGAIN) from problem
     if kind.hasobject:
         received = f"{title!r}, a file that holds pickled objects"
         remedy = "Pickles are never loaded, because they can run code; give one of the forms named."

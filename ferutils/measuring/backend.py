@@ -8,6 +8,8 @@ import importlib
 import os
 from collections.abc import Iterator
 
+from ferutils.measuring import limits
+
 TRAINING = ("tensorflow", "jax", "torch")  # the backends that train
 
 
@@ -17,7 +19,7 @@ def load() -> None:
     Call it before anything is built: Keras may have been imported by the user's own cell.
 
     Raises:
-        ValueError: the backend is unknown or not installed.
+        ValueError: the backend is unknown or not installed, or a limit of this process too low.
     """
     chosen = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if chosen not in TRAINING:
@@ -25,6 +27,7 @@ def load() -> None:
             f"Expected for the environment variable KERAS_BACKEND: {', '.join(TRAINING)}. "
             f"Received: {chosen!r}. Correct it or remove it."
         )
+    limits.check()
     try:
         with _without_settings():
             keras = importlib.import_module("keras")
