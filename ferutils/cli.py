@@ -841,6 +841,8 @@ def predict(run: str, images: tuple[Path, ...]) -> None:
     )
     if not provenance.is_current(record.run):
         click.echo("It was trained by other code than is here, and may answer otherwise.")
+    if not predicting.weights_sums(record):
+        click.echo("Its record has no sum of its weights: whether these are its own is unchecked.")
     click.echo()
     rows = [
         (path, fer2013.EMOTIONS[row.argmax()], *map(_percent, row))
