@@ -44,7 +44,7 @@ def copies(found: Examination) -> pd.DataFrame:
             {
                 "Split": split,
                 "Images": f"{found.images[split]:,}",
-                "Copies of an earlier one": f"{found.copies_within[split]:,}",
+                "Copies of an earlier one in it": f"{found.copies_within[split]:,}",
                 "Copies of one in Training": _counted(found.in_training, split),
                 "Photograph stands in Training": _counted(found.near_in_training, split),
                 "Blank": f"{len(found.blank[split]):,}",
