@@ -704,7 +704,9 @@ def measure_dataset() -> None:
     from ferutils.measuring import examining
     from ferutils.records import examination
 
-    examination.write(examining.examine(_published()))
+    dataset = _published()
+    found = examining.examine(dataset)
+    examination.write(found.model_copy(update={"planted": examining.planted(dataset)}))
 
 
 @measure.command("linear")

@@ -19,7 +19,7 @@ from synthetic import group, record, study
 from ferutils import paths
 from ferutils.claims import paper, selection, verdicts
 from ferutils.claims.paper import ALPHA, Verdict
-from ferutils.records import keeping, recipes
+from ferutils.records import examination, keeping, recipes
 from ferutils.records import study as studies
 from ferutils.report import backends
 
@@ -140,6 +140,20 @@ def shallow_cross_validation_prefers_the_cell_of_the_paper(_):
 @check
 def deep_cross_validation_decides_nothing(_):
     return not selection.read("deep").measures
+
+
+@check
+def examination_misses_captions_and_rotations(_):
+    planted = examination.read().planted
+    share = {kind: count / planted.pictures for kind, count in planted.found.items()}
+    missed = ("with a bar of text", "rotated by 10 degrees")
+    few = all(share[kind] < 0.05 for kind in missed)
+    # A slight rotation is on neither side: the pages say nothing of it.
+    return few and all(
+        found > 0.95
+        for kind, found in share.items()
+        if kind not in missed and "rotated" not in kind
+    )
 
 
 @check

@@ -90,6 +90,17 @@ def leaked_by_emotion(found: Examination, counts: dict[str, list[int]]) -> pd.Da
     return pd.DataFrame(rows)
 
 
+def planted(found: Examination) -> pd.DataFrame:
+    """How many near copies the examination finds where they have been planted, by their kind."""
+    known = found.planted
+    return pd.DataFrame(
+        [
+            {"Near copy": kind, "Found": percent(count / known.pictures, 0)}
+            for kind, count in known.found.items()
+        ]
+    )
+
+
 def contradictions(found: Examination) -> pd.DataFrame:
     """Pictures, and photographs, that stand in the dataset with two labels: how many for each two.
 
