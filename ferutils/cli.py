@@ -705,7 +705,9 @@ def measure_dataset() -> None:
     from ferutils.measuring import examining
     from ferutils.records import examination
 
-    examination.write(examining.examine(_published()))
+    dataset = _published()
+    found = examining.examine(dataset)
+    examination.write(found.model_copy(update={"planted": examining.planted(dataset)}))
 
 
 @measure.command("linear")
@@ -842,6 +844,8 @@ def predict(run: str, images: tuple[Path, ...]) -> None:
     )
     if not provenance.is_current(record.run):
         click.echo("It was trained by other code than is here, and may answer otherwise.")
+    if not predicting.weights_sums(record):
+        click.echo("Its record has no sum of its weights: whether these are its own is unchecked.")
     click.echo()
     rows = [
         (path, fer2013.EMOTIONS[row.argmax()], *map(_percent, row))

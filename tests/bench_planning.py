@@ -21,6 +21,7 @@ import yaml
 from helpers import copy_repository, fabricated
 from synthetic import PUBLISHED
 
+from ferutils import storage
 from ferutils.dataset import fer2013
 from ferutils.measuring import sweep
 from ferutils.records import runs, study
@@ -60,13 +61,14 @@ class Place:
         """A record of every run; all share the files of the first, to which their sums are true."""
         first, *others = self.wanted.runs.items()
         source = runs.write(*fabricated(first[1], NOTE), self.new)
-        described = runs.Run.model_validate_json((source / "run.json").read_text())
+        described = runs.read_run(source)
         for name, recipe in others:
             (self.new / name).mkdir()
             for file in runs.CHECKED:
                 os.link(source / file, self.new / name / file)
             run = described.model_copy(update={"id": name, "recipe": recipe})
-            (self.new / name / "run.json").write_text(run.model_dump_json(indent=2))
+            sealed = storage.sealed(run.model_dump_json(indent=2))
+            (self.new / name / "run.json").write_bytes(sealed)
 
     def measure(self, *command):
         """Seconds and peak memory in MB of a Python command in the copy."""

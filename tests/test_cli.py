@@ -684,6 +684,13 @@ def test_predict_prints_seven_probabilities_and_what_they_are_not(places, image,
     assert row[1:] == ["angry", "50.0%", *["10.0%"] * 4, *["5.0%"] * 2]
 
 
+@pytest.mark.parametrize("weights_sum", ["0" * 64, None])
+def test_predict_says_where_weights_cannot_be_checked(places, image, monkeypatch, weights_sum):
+    monkeypatch.setattr(predicting, "log_probabilities", lambda *_: np.zeros((1, 7)))
+    name = put(places / "new", run={"weights_sha256": weights_sum})
+    assert ("unchecked" in ferutils("predict", name, image).stdout) == (weights_sum is None)
+
+
 def test_predict_without_weights_names_the_command_that_trains(places, image):
     name = put(places / "new", note=DRAWN, seed=5)
     message = refused(ferutils("predict", name, image))

@@ -4,7 +4,7 @@ from synthetic import PUBLISHED
 
 from ferutils.dataset.fer2013 import EMOTIONS, SPLITS
 from ferutils.measuring.examining import METHOD
-from ferutils.records.examination import Alike, Examination
+from ferutils.records.examination import Alike, Examination, Planted
 from ferutils.report import dataset_tables, prose
 
 NONE = [0] * 7
@@ -45,6 +45,7 @@ FOUND = Examination(
     linked_mirrored=7,
     unlike_faces={"Training": [1, 2], "PublicTest": [], "PrivateTest": [3]},
     method=METHOD,
+    planted=Planted(pictures=8, among=50, found={"mirrored": 8, "rotated": 3}),
 )
 
 
@@ -67,6 +68,11 @@ def test_the_leak_is_told_by_emotion_as_a_share_of_its_images():
     shares = [f"{100 * images / sad:.1f}\u00a0%" for images in (2, 6)]
     assert rows.loc["sad", "PrivateTest"] == " / ".join(shares)
     assert rows.loc["happy", "PrivateTest"] == "0.0\u00a0% / 0.0\u00a0%"
+
+
+def test_planted_copies_are_told_by_kind_as_the_share_that_is_found():
+    rows = dataset_tables.planted(FOUND).set_index("Near copy")["Found"]
+    assert rows.to_dict() == {"mirrored": "100\u00a0%", "rotated": "38\u00a0%"}
 
 
 def test_contradicting_labels_are_told_by_pair_and_only_where_there_are_some():

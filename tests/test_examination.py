@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from ferutils import storage
 from ferutils.dataset import faces, fer2013, reading
-from ferutils.measuring import examining
+from ferutils.measuring import examining, planting
 from ferutils.records import examination
 
 
@@ -55,6 +55,31 @@ def test_positions_point_at_the_images(planted):
         assert all((images[place].tobytes() in training) for place in places)
     (blank,) = found.blank["Training"]
     assert np.ptp(planted.splits["Training"].images[blank]) == 0
+
+
+def test_near_copies_are_planted_of_each_picture_and_differ_from_it():
+    pictures = faces.draw({split: [1] * 7 for split in fer2013.SPLITS}).splits["Training"].images
+    found = planting.near_copies(pictures)
+    assert found.shape == (len(planting.CHANGES), *pictures.shape)
+    assert found.dtype == np.uint8
+    every = np.concatenate([pictures, *found])
+    assert len(np.unique(every, axis=0)) == len(every)
+    changed = dict(zip(planting.CHANGES, found, strict=True))
+    assert np.array_equal(changed["mirrored"][:, :, ::-1], pictures)
+    assert np.array_equal(changed["shifted by 3 pixels"][:, 3:, :-3], pictures[:, :-3, 3:])
+    rotated = changed["rotated by 10 degrees"].astype(float) - pictures
+    assert abs(rotated[:, 23:25, 23:25]).mean() < abs(rotated).mean()  # about the centre
+
+
+def test_of_planted_copies_those_are_counted_that_are_linked_to_their_own(monkeypatch):
+    monkeypatch.setattr(examining, "PLANTED", 5)
+    drawn = faces.draw({split: [3] * 7 for split in fer2013.SPLITS})
+    known = examining.planted(drawn)
+    assert (known.pictures, known.among) == (5, 21)
+    assert known.found["shifted by 1 pixel"] == known.found["mirrored"] == 5
+    other = {"mirrored": lambda picture: drawn.splits["PublicTest"].images[0]}
+    monkeypatch.setattr(planting, "CHANGES", other)
+    assert examining.planted(drawn).found == {"mirrored": 0}
 
 
 def test_an_examination_is_read_as_it_was_written(planted, tmp_path):
@@ -385,9 +410,16 @@ def test_the_real_dataset_gives_the_recorded_examination(fer2013_path):
     found, recorded = examining.examine(reading.load(fer2013_path)), examination.read()
     compared = {"near", "near_in_training", "candidates", "linked", "linked_mirrored"}
     compared |= {"unlike_faces"}  # with their groups
+    compared |= {"planted"}  # by the next test
     assert found.model_dump(exclude=compared) == recorded.model_dump(exclude=compared)
     # A pair within rounding of a threshold may fall on its other side on another processor.
     assert found.candidates == pytest.approx(recorded.candidates, rel=0.002)
     assert found.linked == pytest.approx(recorded.linked, rel=0.002)
     for split, places in recorded.near_in_training.items():
         assert len(set(places) ^ set(found.near_in_training[split])) <= 0.005 * len(places)
+
+
+def test_of_the_real_dataset_as_many_planted_copies_are_found_as_recorded(fer2013_path):
+    found, recorded = examining.planted(reading.load(fer2013_path)), examination.read().planted
+    assert (found.pictures, found.among) == (recorded.pictures, recorded.among)
+    assert found.found == pytest.approx(recorded.found, abs=2)

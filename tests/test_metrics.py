@@ -55,6 +55,17 @@ def test_more_images_make_the_interval_narrower():
     assert many.high - many.low < few.high - few.low
 
 
+def test_accuracy_is_standardised_to_the_shares_of_other_labels():
+    angry, fear, happy = (EMOTIONS.index(name) for name in ("angry", "fear", "happy"))
+    found = answers([angry, angry, happy], [angry, happy, happy])
+    others = np.array([angry, angry, angry, happy])
+    assert metrics.accuracy(found).value == pytest.approx(2 / 3)
+    assert metrics.standardised_accuracy(found, others) == pytest.approx(3 / 4 * 1 / 2 + 1 / 4 * 1)
+    assert metrics.standardised_accuracy(found, found.labels) == pytest.approx(2 / 3)
+    with_fear = np.append(others, [fear] * 9)  # of which the predictions have no image
+    assert metrics.standardised_accuracy(found, with_fear) == pytest.approx(5 / 8)
+
+
 def test_no_image_says_nothing():
     value, low, high = metrics.share(0, 0)
     assert math.isnan(value)

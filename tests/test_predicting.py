@@ -1,8 +1,10 @@
 """From image files to faces, and what a recorded network answers to them."""
 
+import dataclasses
 import zlib
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -176,16 +178,25 @@ def without_an_answer(trained):
     training.save_weights(model, trained.weights)
 
 
+def with_noise(trained):
+    with h5py.File(trained.weights, "r+") as file:
+        kernels = []
+        file["layers"].visititems(lambda _, one: kernels.append(one))
+        kernel = next(one for one in kernels if getattr(one, "ndim", 0) == 2)
+        kernel[...] = np.random.default_rng(0).normal(0, 0.1, kernel.shape)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "spoil",
     [
+        with_noise,
         lambda trained: trained.weights.write_bytes(trained.weights.read_bytes()[:5000]),
         lambda trained: trained.weights.write_bytes(b"\x80\x04pickle"),
         of_another_network,
         without_an_answer,
     ],
-    ids=["cut off", "no weights", "another network", "diverged"],
+    ids=["noise", "cut off", "no weights", "another network", "diverged"],
 )
 def test_weights_that_cannot_be_used_are_refused(trained, spoil):
     kept = trained.weights.read_bytes()
@@ -195,6 +206,33 @@ def test_weights_that_cannot_be_used_are_refused(trained, spoil):
             predicting.log_probabilities(trained.record, np.zeros((1, 48, 48), np.uint8))
     finally:
         trained.weights.write_bytes(kept)
+
+
+def recorded_before(trained):
+    """The same record as one of the time before records had a sum of their weights."""
+    older = trained.record.run.model_copy(update={"weights_sha256": None})
+    return dataclasses.replace(trained.record, run=older)
+
+
+@pytest.mark.slow
+def test_a_run_of_the_report_that_was_trained_again_is_checked_by_its_new_record(trained):
+    older, kept = recorded_before(trained), trained.weights.read_bytes()
+    assert predicting.weights_sums(older) == {trained.record.run.weights_sha256}
+    with_noise(trained)
+    try:
+        with pytest.raises(ValueError, match="sum"):
+            predicting.log_probabilities(older, np.zeros((1, 48, 48), np.uint8))
+    finally:
+        trained.weights.write_bytes(kept)
+
+
+@pytest.mark.slow
+def test_weights_of_a_record_without_a_sum_are_used_unchecked(trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("FERUTILS_RUNS", str(tmp_path))
+    older, images = recorded_before(trained), np.zeros((1, 48, 48), np.uint8)
+    assert predicting.weights_sums(older) == set()
+    answers = (predicting.log_probabilities(one, images) for one in (older, trained.record))
+    assert np.array_equal(*answers)
 
 
 def test_without_weights_the_command_that_trains_again_is_named(tmp_path, monkeypatch):

@@ -364,7 +364,6 @@ def test_the_printed_citation_is_that_of_the_citation_file_and_of_the_bibliograp
     own, paper = CITED, CITED["references"][0]
     entry = printed["facialexpressions2026"]
     assert (entry.fields["title"], entry.fields["version"]) == (own["title"], own["version"])
-    assert entry.fields["year"] == str(own["date-released"].year)
     listed = parse_string((paths.BOOK / "references.bib").read_text(), "bibtex").entries
     for field in ("title", "year", "institution"):
         assert printed["mondal2022"].fields[field] == listed["mondal2022"].fields[field]

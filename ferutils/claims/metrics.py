@@ -109,6 +109,28 @@ def recall(predictions: Predictions) -> pd.DataFrame:
     return pd.DataFrame(rows, index=EMOTIONS).assign(images=images)
 
 
+def standardised_accuracy(predictions: Predictions, labels: np.ndarray) -> float:
+    """Accuracy as it would be if each emotion had the share that it has among other labels.
+
+    Two sets of images compare so though one holds more of the easy emotions. An emotion that the
+    predictions have no image of is left out.
+
+    Source: direct standardisation; J. L. Fleiss, Statistical Methods for Rates and Proportions,
+    2nd ed. (1981), chapter 14.
+
+    Args:
+        predictions: of one image or more.
+        labels: int (m,), 0..6, with the shares to be assumed.
+    """
+    right = predictions.predicted == predictions.labels
+    images, correct, wanted = (
+        np.bincount(*counted, minlength=len(EMOTIONS))
+        for counted in ((predictions.labels,), (predictions.labels, right), (labels,))
+    )
+    seen = images > 0
+    return float(np.average(correct[seen] / images[seen], weights=wanted[seen]))
+
+
 def probabilities(predictions: Predictions) -> np.ndarray:
     """Probabilities of the seven emotions, float64 (n, 7); every row adds up to 1.
 

@@ -7,7 +7,8 @@ import pandas as pd
 from scipy import fft, ndimage, sparse, stats
 
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, SPLITS, Dataset
-from ferutils.records.examination import Alike, Examination
+from ferutils.measuring import planting
+from ferutils.records.examination import Alike, Examination, Planted
 
 # Grey levels: below this standard deviation over its pixels a picture shows nothing.
 BLANK_DEVIATION = 2
@@ -38,6 +39,9 @@ LEAST_DETAIL = 1.0
 # Of pairs looked at, those above are of one photograph; below, look-alikes set in, and matches with
 # a mirrored face, which are mostly chance, come to be as many as matches with the face as it is.
 SAME_PHOTOGRAPH = 0.92
+
+# Near copies of so many pictures of Training are planted among so many, to see how many are found.
+PLANTED, AMONG = 200, 2000
 
 BLOCK = 1024  # pictures, or pairs of them, at once: memory only
 METHOD = {
@@ -88,6 +92,22 @@ def examine(dataset: Dataset) -> Examination:
         linked_mirrored=int(linked["mirrored"].sum()),
         unlike_faces=_positions(np.isin(near, near[placeholders(images)]), splits),
         method=METHOD,
+    )
+
+
+def planted(dataset: Dataset) -> Planted:
+    """Plant near copies of pictures of Training, and count those that `links` joins to theirs."""
+    images = np.unique(dataset.splits["Training"].images, axis=0)
+    random = np.random.default_rng(0)
+    pictures = random.permutation(images[~blank(images)])[:AMONG]
+    copies = planting.near_copies(pictures[:PLANTED])
+    found = links(np.concatenate([pictures, *copies]))
+    kind, original = np.divmod(found["second"] - len(pictures), copies.shape[1])
+    own = kind[(kind >= 0) & (original == found["first"])]
+    return Planted(
+        pictures=copies.shape[1],
+        among=len(pictures),
+        found={name: int((own == number).sum()) for number, name in enumerate(planting.CHANGES)},
     )
 
 

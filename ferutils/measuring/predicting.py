@@ -11,8 +11,10 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy import special
 
+from ferutils import paths
 from ferutils.dataset import fer2013, images
 from ferutils.measuring import backend, recording
+from ferutils.records import runs
 from ferutils.records.runs import Record
 
 MAX_FILE_BYTES = 64 * 1024**2  # of one image file; a telephone's photographs have up to 20 MB
@@ -89,7 +91,7 @@ def log_probabilities(record: Record, faces: np.ndarray) -> np.ndarray:
         float64 (n, 7), natural logarithms in label order, at most 0.
 
     Raises:
-        ValueError: the weights are not at hand, damaged, or of another network; or its training
+        ValueError: the weights are not at hand, damaged, or not those of the run; or its training
             diverged, so that it answers nothing.
     """
     logits = _trained(record).predict(faces[..., None], verbose=0).astype(np.float64)
@@ -117,6 +119,16 @@ def training_command(record: Record) -> str:
     return f"FORCE=1 {record.recipe.command()}"
 
 
+def weights_sums(record: Record) -> set[str]:
+    """The sums that the weights of a run may have; none where its record has none.
+
+    A run of the report that was trained again has a second record, which its weights belong to.
+    """
+    again = paths.new_runs() / record.run.id
+    every = [record.run, *([runs.read_run(again)] if (again / "run.json").is_file() else [])]
+    return {run.weights_sha256 for run in every if run.weights_sha256}
+
+
 def _trained(record: Record):
     """The model of a run with its weights.
 
@@ -139,4 +151,11 @@ def _trained(record: Record):
             f"that is damaged or of another network ({type(problem).__name__}). Remove it and "
             "train the run again: " + training_command(record)
         ) from None
+    sums, received = weights_sums(record), recording.weights_sum(model)
+    if sums and received not in sums:
+        raise ValueError(
+            f"Expected the weights that run {record.run.id} left, with the sum "
+            f"{' or '.join(sorted(sums))}. Received: {path} with {received}. Remove it and train "
+            "the run again: " + training_command(record)
+        )
     return model

@@ -6,6 +6,7 @@ that dies goes on from. Imports Keras only to train.
 
 import contextlib
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from ferutils.records import provenance, runs
 from ferutils.records.recipes import Recipe, run_id
 
 if TYPE_CHECKING:
+    import keras
+
     from ferutils.measuring.checkpoints import Checkpoint
     from ferutils.measuring.training import Trained
 
@@ -167,6 +170,7 @@ def _train(
             code=code,
             started=checkpoint.started,
             resumed_after_epochs=checkpoint.resumed_after_epochs,
+            weights_sha256=weights_sum(trained.model),
         )
         if _forced():
             _set_aside(name)
@@ -224,6 +228,15 @@ def _checkpoint_file(name: str) -> Path:
 def weights(name: str) -> Path:
     """Where the weights of a run are kept, outside git."""
     return paths.cache() / "weights" / f"{name}.weights.h5"
+
+
+def weights_sum(model: "keras.Model") -> str:
+    """SHA-256 (hex) over name, type, shape and values of each of a network's weights."""
+    found = hashlib.sha256()
+    for variable, values in zip(model.weights, model.get_weights(), strict=True):
+        found.update(f"{variable.path} {values.dtype.str} {values.shape}\n".encode())
+        found.update(values.tobytes())
+    return found.hexdigest()
 
 
 def _progress(recipe: Recipe):

@@ -37,6 +37,22 @@ class Alike(BaseModel):
     contradicting_images: int
 
 
+class Planted(BaseModel):
+    """Near copies that were planted, and how many of them the comparison finds.
+
+    Attributes:
+        pictures: how many have been changed in each way.
+        among: how many pictures the copies were planted among, these included.
+        found: by change, copies that were linked to their own picture.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pictures: int
+    among: int
+    found: dict[str, int]
+
+
 class Examination(BaseModel):
     """What was found in a dataset; positions count from 0 in its canonical order.
 
@@ -63,6 +79,7 @@ class Examination(BaseModel):
             blank ones are not among them. Not all images without a face are found, and a few of
             these show a drawn face.
         method: the constants of the method, `METHOD`.
+        planted: how much the comparison finds of what is known to be there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,6 +100,7 @@ class Examination(BaseModel):
     linked_mirrored: int | None = None
     unlike_faces: dict[str, list[int]] | None = None
     method: dict[str, int | float] | None = None
+    planted: Planted | None = None
 
 
 def read(path: Path = EXAMINATION_FILE) -> Examination:

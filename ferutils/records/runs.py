@@ -140,6 +140,8 @@ class Run(_Part):
     code: Code
     started: datetime
     resumed_after_epochs: list[int] = []  # where the training went on after it had been cut off
+    # As `recording.weights_sum` gives it; no record before 27 November 2026 has it.
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     checksums: dict[Words, Words] = {}  # SHA-256 of the other files of the record
 
     @model_validator(mode="after")

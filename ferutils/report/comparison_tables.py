@@ -209,13 +209,16 @@ def _probability(value: float) -> str:
 def by_familiarity(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
     """Accuracy on new and on known faces, for `figures.familiarity`.
 
+    Both are standardised to the emotions' shares in the whole split, because known faces have
+    others than new ones.
+
     Returns:
         Numbers, a row per run of a network, or baseline, by split and faces: network, run, split,
         faces ("new", "known"), accuracy_share.
     """
     return pd.DataFrame(
         [
-            (one.name, run, split, faces, metrics.accuracy(answers[split]).value)
+            (one.name, run, split, faces, _standardised(answers, every, split))
             for one in contenders(found, linear)
             if ENSEMBLE not in one.name
             for run, every in enumerate(one.answers)
@@ -225,6 +228,11 @@ def by_familiarity(found: Study, linear: Linear, examined: Examination) -> pd.Da
         ],
         columns=["network", "run", "split", "faces", "accuracy_share"],
     )
+
+
+def _standardised(answers: Answers, every: Answers, split: str) -> float:
+    """The accuracy of some answers with the emotions' shares among all of a split."""
+    return metrics.standardised_accuracy(answers[split], every[split].labels)
 
 
 def rarest(found: Study, linear: Linear, split: str) -> pd.DataFrame:

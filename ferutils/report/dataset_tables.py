@@ -44,7 +44,7 @@ def copies(found: Examination) -> pd.DataFrame:
             {
                 "Split": split,
                 "Images": f"{found.images[split]:,}",
-                "Copies of an earlier one": f"{found.copies_within[split]:,}",
+                "Copies of an earlier one in it": f"{found.copies_within[split]:,}",
                 "Copies of one in Training": _counted(found.in_training, split),
                 "Photograph stands in Training": _counted(found.near_in_training, split),
                 "Blank": f"{len(found.blank[split]):,}",
@@ -88,6 +88,17 @@ def leaked_by_emotion(found: Examination, counts: dict[str, list[int]]) -> pd.Da
             row[split] = " / ".join(shares)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def planted(found: Examination) -> pd.DataFrame:
+    """How many near copies the examination finds where they have been planted, by their kind."""
+    known = found.planted
+    return pd.DataFrame(
+        [
+            {"Near copy": kind, "Found": percent(count / known.pictures, 0)}
+            for kind, count in known.found.items()
+        ]
+    )
 
 
 def contradictions(found: Examination) -> pd.DataFrame:
