@@ -5,6 +5,7 @@ import csv
 import functools
 import json
 import math
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,6 +103,13 @@ def answers(path: Path, epoch: str = "") -> dict[str, Answer]:
     return {one: (p[0].astype(int), p[1].astype(float)) for one, p in zip(SPLITS, parts)}
 
 
+def each(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """An entry of the study for each combination of the values that its lists name."""
+    lists = {k: v for k, v in entry.items() if isinstance(v, list) and k != "seeds"}
+    found = [entry | dict(zip(lists, chosen)) for chosen in product(*lists.values())]
+    return [{k: v for k, v in one.items() if (k, v) != ("augmentation", "none")} for one in found]
+
+
 class Book:
     """All that the report is made of."""
 
@@ -118,7 +126,8 @@ class Book:
             for name in ("tensorflow", "jax", "torch")
         }
         self.linear = Run(answers(folder / "baselines" / "linear.npz"))
-        self.entries = [(entry, self._runs_of(entry)) for entry in study["runs"]]
+        entries = [one for entry in study["runs"] for one in each(entry)]
+        self.entries = [(entry, self._runs_of(entry)) for entry in entries]
         printed = {model: [r for _, r in self.part("printed", model) if r] for model in MODELS}
         self.printed = {model: found[0] for model, found in printed.items() if found}
         self.claims = {claim["id"]: claim for claim in self.paper["claims"]}

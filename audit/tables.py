@@ -176,7 +176,7 @@ def variants(book: Book, part: str) -> Rows:
     for model, runs in book.printed.items():
         groups = book.part(part, model)
         for entry, some in [({}, runs), *groups] if groups else []:
-            special = {k: entry[k] for k in entry if k not in ("part", "model", "seeds")}
+            special = {k: entry[k] for k in runs[0].recipe if k in entry and k != "model"}
             name = ", ".join(f"{words(k)} {v}" for k, v in special.items()) or "as printed"
             rows[model, name] = row = {"Runs": [len(some)]}
             for measure in (*measures, "test_accuracy"):
