@@ -84,6 +84,8 @@ def held_out(found: Study, linear: Linear, human: Human, examined: Examination) 
 
     The score of several runs is their mean and standard deviation; the accuracies of one run, of
     an ensemble and of a baseline have their 95 % interval instead.
+
+    Columns: Network; Runs; Split; Accuracy, new faces; Accuracy; Macro-F1; Top-2 accuracy.
     """
     every = contenders(found, linear)
     frame = pd.DataFrame(_score_rows(every, RIGHT))
@@ -108,7 +110,10 @@ def _faces(answers: Answers, examined: Examination, which: str) -> Answers:
 
 
 def probabilities(found: Study, linear: Linear) -> pd.DataFrame:
-    """How good the probabilities on both held-out splits are: networks, ensembles, baselines."""
+    """How good the probabilities on both held-out splits are: networks, ensembles, baselines.
+
+    Columns: Network, Runs, Split, Loss (nats), Calibration error, Brier score.
+    """
     return pd.DataFrame(_score_rows(contenders(found, linear), PROBABLE))
 
 
@@ -143,7 +148,8 @@ def leads(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
 
     Returns:
         Numbers, a row per pair, split and kind of faces: networks, runs ("5 and 5"), split, faces
-        ("new", "known", "all"), then the fields of `metrics.Lead`, the first over the second;
+        ("new", "known", "all"), then value, low, high, probability and p_value as in
+        `metrics.Lead`, the first over the second;
         interval and probability are NaN where a network has one run, whose seed decides nothing.
     """
     rows = []
@@ -179,7 +185,10 @@ def _couples(
 
 
 def paired(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
-    """`leads` as text, a row for each pair on each split."""
+    """`leads` as text, a row for each pair on each split.
+
+    Columns: Networks, Runs, Split, New faces, First better, Known faces, All.
+    """
     rows = []
     grouped = leads(found, linear, examined).groupby(["networks", "split"], sort=False)
     for (networks, split), some in grouped:
@@ -239,6 +248,8 @@ def rarest(found: Study, linear: Linear, split: str) -> pd.DataFrame:
     """Recall of the rarest emotion beside that of the most frequent, with their intervals' widths.
 
     One run of each network, and the baselines; the last row is the weight of a single image.
+
+    Columns: Network, and for both emotions recall with its interval and the interval's width.
     """
     runs = _named(filter(None, map(found.record, found.by_model)))
     runs |= {one.name: one.answers[0] for one in _baselines(found, linear)}
@@ -267,6 +278,8 @@ def specificity(paper: Paper, found: Study) -> pd.DataFrame:
     """The runs of each network set against the figures that Table 3 prints for another.
 
     A rule that can tell the networks apart calls none of them reproduced but equal figures.
+
+    Columns: Runs of, Measure, Printed for it, Measured, Set against, Verdict.
     """
     rows = []
     for claim in paper.table_3():
@@ -294,7 +307,10 @@ def specificity(paper: Paper, found: Study) -> pd.DataFrame:
 
 
 def power(paper: Paper, found: Study) -> pd.DataFrame:
-    """What the runs of each network would have seen of a difference from a printed figure."""
+    """What the runs of each network would have seen of a difference from a printed figure.
+
+    Columns: Network, Measure, Runs, Seen in 80 % of cases, Margin, Runs that would see the margin.
+    """
     rows = []
     for claim in paper.table_3():
         finding = verdicts.find(paper, found, claim)

@@ -14,7 +14,10 @@ from ferutils.report.tables import percent
 
 
 def splits(counts: dict[str, list[int]], paper: Paper) -> pd.DataFrame:
-    """Images per split beside the paper's words and the published counts."""
+    """Images per split beside the paper's words and the published counts.
+
+    Columns: Split, The paper's words, Published, Counted.
+    """
     words = ("dataset-training-images", "dataset-validation-images", "dataset-test-images")
     return pd.DataFrame(
         [
@@ -30,7 +33,10 @@ def splits(counts: dict[str, list[int]], paper: Paper) -> pd.DataFrame:
 
 
 def classes(counts: dict[str, list[int]]) -> pd.DataFrame:
-    """Images per emotion and split."""
+    """Images per emotion and split.
+
+    Columns: Emotion, each split, Share (of Training, PublicTest and PrivateTest together).
+    """
     frame = pd.DataFrame(counts, index=EMOTIONS)
     share = frame.sum(axis=1) / frame.to_numpy().sum()
     shown = frame.map(lambda count: f"{count:,}").assign(Share=share.map(percent))
@@ -38,7 +44,11 @@ def classes(counts: dict[str, list[int]]) -> pd.DataFrame:
 
 
 def copies(found: Examination) -> pd.DataFrame:
-    """Copies, photographs that stand in Training too, and pictures of nothing, by split."""
+    """Copies, photographs that stand in Training too, and pictures of nothing, by split.
+
+    Columns: Split, Images, Copies of an earlier one in it, Copies of one in Training, Photograph
+    stands in Training, Blank, No photograph.
+    """
     return pd.DataFrame(
         [
             {
@@ -60,7 +70,10 @@ def _counted(places: dict[str, list[int]], split: str) -> str:
 
 
 def across(found: Examination) -> pd.DataFrame:
-    """Images of each split that have another image in a split: copies, and of one photograph."""
+    """Images of each split that have another image in a split: copies, and of one photograph.
+
+    Columns: Images of, and for each split the images that stand in it too.
+    """
     return pd.DataFrame(
         [
             {"Images of": split}
@@ -76,7 +89,10 @@ def _both(found: Examination, split: str, other: str) -> str:
 
 
 def leaked_by_emotion(found: Examination, counts: dict[str, list[int]]) -> pd.DataFrame:
-    """Per emotion, the share of held-out images whose copy, or photograph, stands in Training."""
+    """Per emotion, the share of held-out images whose copy, or photograph, stands in Training.
+
+    Columns: Emotion, and each held-out split.
+    """
     rows = []
     for label, emotion in enumerate(EMOTIONS):
         row = {"Emotion": emotion}
@@ -91,7 +107,10 @@ def leaked_by_emotion(found: Examination, counts: dict[str, list[int]]) -> pd.Da
 
 
 def planted(found: Examination) -> pd.DataFrame:
-    """How many near copies the examination finds where they have been planted, by their kind."""
+    """How many near copies the examination finds where they have been planted, by their kind.
+
+    Columns: Near copy, Found.
+    """
     known = found.planted
     return pd.DataFrame(
         [
@@ -105,6 +124,8 @@ def contradictions(found: Examination) -> pd.DataFrame:
     """Pictures, and photographs, that stand in the dataset with two labels: how many for each two.
 
     The pairs of labels are in the order of how many photographs have them.
+
+    Columns: Labels, Equal pictures, Photographs.
     """
     rows = [
         (found.near.groups[one][other], found.exact.groups[one][other], one, other)

@@ -26,6 +26,8 @@ def nearer(paper: Paper, found: Study, part: str, other: str = OTHER) -> pd.Data
     The nearer of the two is the one whose mean over runs lies closer to the printed figure. Runs
     smaller than the paper's are left out, since their distance says nothing of the paper.
 
+    Columns: Network, Figure, Paper, As printed, the other reading, Nearer.
+
     Args:
         paper: the claims.
         found: the study.
@@ -78,7 +80,11 @@ def _nearer(claim: NumberClaim, values: dict[str, list[float]]) -> str:
 
 
 def variants(found: Study, part: str) -> pd.DataFrame:
-    """The final figures of the runs of a part of the study, below those of the printed networks."""
+    """The final figures of the runs of a part of the study, below those of the printed networks.
+
+    Columns: Network, Recipe, Training loss, Validation loss, Training accuracy, Validation
+    accuracy, Test accuracy, Runs.
+    """
     rows = []
     for model in PAPER:
         groups = [group for group in found.part(part) if group.recipe.printed_model == model]
@@ -109,6 +115,8 @@ def called_validation(found: Study) -> pd.DataFrame:
 
     The weights of the last epoch do not depend on the split, so that one run gives all three of
     its accuracies; the best epoch is another one for each split.
+
+    Columns: Network, Called validation, Epoch kept, Its accuracy, On the other split, Runs.
     """
     rows = []
     for model in dict.fromkeys(group.recipe.model for group in found.part("kept epoch")):

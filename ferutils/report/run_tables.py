@@ -39,7 +39,10 @@ def rows(found: Study) -> list[Row]:
 
 
 def every_run(found: Study) -> pd.DataFrame:
-    """Every run that the study wants: scores and cost where recorded, the command in any case."""
+    """Every run that the study wants: scores and cost where recorded, the command in any case.
+
+    Columns: Run, Part, Validation, Test, Minutes, Repeat it.
+    """
     return pd.DataFrame([_every_run_row(one) for one in rows(found)])
 
 
@@ -63,7 +66,10 @@ def minutes(record: Record) -> str:
 
 
 def parts(file: StudyFile, found: Study) -> pd.DataFrame:
-    """What each part of the study asks, and how many of its runs are answered."""
+    """What each part of the study asks, and how many of its runs are answered.
+
+    Columns: Part, What it asks, Answered.
+    """
     every = rows(found)
     return pd.DataFrame(
         [
@@ -105,7 +111,10 @@ def _same_images(first: Record, second: Record) -> bool:
 
 
 def recipes_beside(first: Record, second: Record) -> pd.DataFrame:
-    """The parameters in which two recipes differ."""
+    """The parameters in which two recipes differ.
+
+    Columns: Parameter, and each run by its name.
+    """
     one, other = first.recipe.in_words(), second.recipe.in_words()
     differing = [field for field in one if one[field] != other[field]]
     found = [(field, one[field], other[field]) for field in differing]
@@ -118,7 +127,10 @@ def heads(first: Record, second: Record) -> tuple[str, str]:
 
 
 def scores_beside(first: Record, second: Record) -> pd.DataFrame:
-    """Scores of two runs on both held-out splits, with intervals, and what the runs took."""
+    """Scores of two runs on both held-out splits, with intervals, and what the runs took.
+
+    Columns: Score, each run by its name, and Difference, points.
+    """
     found = [
         (f"{measure}, {split}", *texts, points(first, second, split) if at == 0 else "")
         for at, measure in enumerate(scores(first, HELD_OUT[0]))
@@ -153,7 +165,10 @@ def points(first: Record, second: Record, split: str) -> str:
 
 
 def verdicts_beside(first: Record, second: Record) -> pd.DataFrame:
-    """How many images of each split both runs, one of them or neither gets right."""
+    """How many images of each split both runs, one of them or neither gets right.
+
+    Columns: Split, Both, Only first, Only second, Neither, p.
+    """
     rows = [{"Split": split} | _verdicts(first, second, split) for split in HELD_OUT]
     return pd.DataFrame(rows)
 
@@ -177,7 +192,10 @@ def p_value(value: float) -> str:
 
 
 def emotions_beside(first: Record, second: Record, split: str) -> pd.DataFrame:
-    """Of each emotion, how many images one of two runs gets right and the other wrong."""
+    """Of each emotion, how many images one of two runs gets right and the other wrong.
+
+    Columns: Emotion, Images, Only first, Only second.
+    """
     labels = first.predictions[split].labels
     right, other = (one.predictions[split].predicted == labels for one in (first, second))
     return pd.DataFrame(
@@ -194,7 +212,10 @@ def emotions_beside(first: Record, second: Record, split: str) -> pd.DataFrame:
 
 
 def changed(first: Record, second: Record, split: str) -> pd.DataFrame:
-    """The first images of a split that one of two runs gets right and the other wrong."""
+    """The first images of a split that one of two runs gets right and the other wrong.
+
+    Columns: Image, True emotion, First says, Second says.
+    """
     labels = first.predictions[split].labels
     one, other = (record.predictions[split].predicted for record in (first, second))
     places = np.flatnonzero((one == labels) != (other == labels))[:AT_MOST]

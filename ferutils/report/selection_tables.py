@@ -15,12 +15,18 @@ from ferutils.report.tables import SIGNS, percent, points, quantity
 
 
 def settings(every: Sequence[Selection]) -> pd.DataFrame:
-    """How large each cross-validation is, and how far it has come."""
+    """How large each cross-validation is, and how far it has come.
+
+    Columns: What, and each network.
+    """
     return _beside(every, _settings)
 
 
 def verdicts(every: Sequence[Selection]) -> pd.DataFrame:
-    """What each cross-validation chose, the paper's choice beside it, and the verdict."""
+    """What each cross-validation chose, the paper's choice beside it, and the verdict.
+
+    Columns: What, and each network.
+    """
     return _beside(every, _answers)
 
 
@@ -88,6 +94,8 @@ def cells(one: Selection) -> pd.DataFrame:
     """Every cell with its accuracy and its loss over the folds, mean ± standard deviation.
 
     "–" of cells of which the best is no better than one answer, which measure nothing.
+
+    Columns: Learning rate, Hidden neurons, Accuracy, Its standard error, Loss (nats), Chosen by.
     """
     return pd.DataFrame(
         [

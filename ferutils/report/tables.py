@@ -91,7 +91,10 @@ def quantity(value: float, unit: str) -> str:
 
 
 def layers(record: Record, paper: Paper) -> pd.DataFrame:
-    """The layer table of a run beside the paper's printed one, and the totals."""
+    """The layer table of a run beside the paper's printed one, and the totals.
+
+    Columns: Layer, Type, Output shape, Parameters, As printed.
+    """
     same = verdicts.same_rows(paper, record.recipe.printed_model, record)
     rows = [
         {
@@ -128,7 +131,10 @@ def _totals(record: Record, paper: Paper) -> list[dict[str, str]]:
 
 
 def hyperparameters(record: Record, paper: Paper) -> pd.DataFrame:
-    """What the paper prints of its hyper-parameters beside what this run was given."""
+    """What the paper prints of its hyper-parameters beside what this run was given.
+
+    Columns: Hyper-parameter, Paper, This run.
+    """
     model, recipe = record.recipe.printed_model, record.recipe
     rows = [
         {"Hyper-parameter": "Learning rate", "Paper": _printed(paper, model, "learning_rate"),
@@ -157,7 +163,11 @@ def _printed(paper: Paper, model: str, measure: str) -> str:
 
 
 def performance(record: Record) -> pd.DataFrame:
-    """Accuracy with 95 % interval, loss and macro-F1 of a run beside the baselines' accuracies."""
+    """Accuracy with 95 % interval, loss and macro-F1 of a run beside the baselines' accuracies.
+
+    Columns: Split, Images, Accuracy (95 % interval), Macro-F1, Loss (nats), and the accuracy of
+    each baseline and of People.
+    """
     beside = baselines.beside(record, baselines.read())
     rows = []
     for split in HELD_OUT:
@@ -196,7 +206,10 @@ def dataset_note(record: Record) -> str:
 
 
 def table_3(paper: Paper, found: Study) -> pd.DataFrame:
-    """The paper's Table 3 beside ours, a row per figure."""
+    """The paper's Table 3 beside ours, a row per figure.
+
+    Columns: Model, Measure, Paper, Ours, Runs, Verdict.
+    """
     rows = []
     for claim in paper.table_3():
         finding = verdicts.find(paper, found, claim)
@@ -216,7 +229,10 @@ def table_3(paper: Paper, found: Study) -> pd.DataFrame:
 
 
 def claimed_and_measured(paper: Paper, found: Study) -> pd.DataFrame:
-    """The figures of Table 3 as numbers, for `figures.claimed_and_measured`."""
+    """The figures of Table 3 as numbers, for `figures.claimed_and_measured`.
+
+    Columns: model, measure, claimed, margin, measured, low, high.
+    """
     rows = []
     for claim in paper.table_3():
         model, measure = claim.quantity.split(".")
@@ -261,6 +277,8 @@ def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
     """Claims in the paper's words with what was measured and the verdict.
 
     The column of printed numbers is left out where all claims are statements.
+
+    Columns: Paper, Printed, Measured, Runs, Verdict, Shown in.
     """
     frame = pd.DataFrame(
         [
@@ -344,7 +362,10 @@ def anchor(record: Record) -> str:
 
 
 def at_a_glance(paper: Paper, found: Sequence[Finding], study: Study) -> pd.DataFrame:
-    """How many distinct results have which verdict, what else holds, and what it took."""
+    """How many distinct results have which verdict, what else holds, and what it took.
+
+    Columns: What, How much.
+    """
     results = verdicts.results(found)
     counts = Counter(finding.verdict for finding in results)
     layers = verdicts.rows_as_printed(paper, study)
@@ -366,7 +387,10 @@ def verdict_class(verdict: Verdict) -> str:
 
 
 def by_kind(found: Sequence[Finding]) -> pd.DataFrame:
-    """How many claims of each kind have which verdict, a quantity once; zeros empty."""
+    """How many claims of each kind have which verdict, a quantity once; zeros empty.
+
+    Columns: Claims about, each verdict, All.
+    """
     kinds = {
         "**results**": verdicts.results(found),
         "of these, conclusions": [one for one in found if one.claim.concludes],
@@ -389,7 +413,11 @@ def by_kind(found: Sequence[Finding]) -> pd.DataFrame:
 
 
 def inspected(found: Inspection) -> pd.DataFrame:
-    """What was seen of the networks as built."""
+    """What was seen of the networks as built.
+
+    Columns: Network, Optimiser, Hidden layers, Loss before training, Weights with a gradient,
+    Learned by heart, Outputs vary.
+    """
     return pd.DataFrame(
         [
             {
@@ -413,14 +441,20 @@ def _yes(holds: bool) -> str:
 
 
 def left_open(paper: Paper) -> pd.DataFrame:
-    """What the paper leaves open, what is done here, and why."""
+    """What the paper leaves open, what is done here, and why.
+
+    Columns: Left open, Here, Why.
+    """
     return pd.DataFrame(
         [{"Left open": one.topic, "Here": one.default, "Why": one.why} for one in paper.left_open]
     )
 
 
 def not_testable(paper: Paper) -> pd.DataFrame:
-    """What the paper says that nothing here can hold or break, and why."""
+    """What the paper says that nothing here can hold or break, and why.
+
+    Columns: Paper; Not testable, because.
+    """
     return pd.DataFrame(
         [
             {"Paper": f"{one.says} *{one.place}*.", "Not testable, because": one.why}
@@ -430,7 +464,11 @@ def not_testable(paper: Paper) -> pd.DataFrame:
 
 
 def effort(found: Study) -> pd.DataFrame:
-    """What the recorded runs cost, by network and by what they ran on."""
+    """What the recorded runs cost, by network and by what they ran on.
+
+    Columns: Network; Device; Backend; Runs; Minutes a run; Hours in all; Images per second; Memory,
+    at most.
+    """
     runs = pd.DataFrame(
         {
             "Network": network(record),
@@ -466,7 +504,10 @@ def printed_scores(paper: Paper, record: Record) -> dict[str, float]:
 
 
 def final_figures(paper: Paper, seeds: Sequence[Record]) -> pd.DataFrame:
-    """The final losses and accuracies of runs of one recipe beside the paper's Table 3."""
+    """The final losses and accuracies of runs of one recipe beside the paper's Table 3.
+
+    Columns: Measure, Paper, Ours, Runs.
+    """
     rows = []
     for claim in paper.table_3():
         model, measure = claim.quantity.split(".")
@@ -485,7 +526,10 @@ def final_figures(paper: Paper, seeds: Sequence[Record]) -> pd.DataFrame:
 
 
 def gaps(seeds: Sequence[Record]) -> pd.DataFrame:
-    """The gap between validation and training loss, with training loss measured in two ways."""
+    """The gap between validation and training loss, with training loss measured in two ways.
+
+    Columns: Training loss taken, Training loss, Validation loss, Gap, Runs.
+    """
     ways = {
         "while training, dropout on (Keras prints this)": "training_loss",
         "after training, dropout off": "Training",
@@ -539,7 +583,10 @@ PLACES = {
 
 
 def places(paper: Paper) -> pd.DataFrame:
-    """Each figure and table of the paper, with its caption as printed and its place here."""
+    """Each figure and table of the paper, with its caption as printed and its place here.
+
+    Columns: Paper, Its caption, Here.
+    """
     captions = {f"Figure {one.number}": one.caption for one in paper.figures}
     captions |= {f"Table {one.number}": one.caption for one in paper.tables}
     return pd.DataFrame(
