@@ -109,12 +109,16 @@ def leaked_by_emotion(found: Examination, counts: dict[str, list[int]]) -> pd.Da
 def planted(found: Examination) -> pd.DataFrame:
     """How many near copies the examination finds where they have been planted, by their kind.
 
-    Columns: Near copy, Found.
+    Columns: Near copy, Planted, Found.
     """
     known = found.planted
     return pd.DataFrame(
         [
-            {"Near copy": kind, "Found": percent(count / known.pictures, 0)}
+            {
+                "Near copy": kind,
+                "Planted": f"{known.pictures:,}",
+                "Found": percent(count / known.pictures, 0),
+            }
             for kind, count in known.found.items()
         ]
     )
