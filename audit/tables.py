@@ -66,7 +66,7 @@ def pairs(book: Book) -> Rows:
         rows[f"{one} and {other}", split] = row = {"Runs": counts}
         for head, which in (("New faces", "new"), ("Known faces", "known"), ("All", "all")):
             found = r.lead(known[one], known[other], split, book.faces(split, which))
-            few = min(counts) == 1 and other != LINEAR
+            few = min(counts) < 3 and other != LINEAR
             row[head], better = (found[:1], []) if few else (found[:3], found[3:])
             row.setdefault("First better", better)
     return rows

@@ -291,8 +291,9 @@ def test_a_network_is_better_by_as_much_as_printed_or_not(improved, shallow, exp
     assert len(finding.records) == 10
 
 
-def test_one_run_leads_without_deciding():
-    found = accurate(1, improved=0.61, shallow=0.58)
+@pytest.mark.parametrize("runs", [1, 2])
+def test_few_runs_lead_without_deciding(runs):
+    found = accurate(runs, improved=0.61, shallow=0.58)
     assert verdict_of("improved.more_accurate_than_shallow", found) == Verdict.UNDECIDED
 
 

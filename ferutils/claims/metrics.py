@@ -314,6 +314,9 @@ class Lead(NamedTuple):
     p_value: float
 
 
+FEWEST_RUNS = 3  # of a network whose spread says how others would do; two have three resamples
+
+
 def lead(first: Sequence[Predictions], second: Sequence[Predictions]) -> Lead:
     """Compare two networks by all their runs on the same images, by a hierarchical bootstrap.
 

@@ -157,7 +157,7 @@ def _comparison(paper: Paper, study: Study, claim: StatementClaim) -> Finding:
 def lead(study: Study, first: str, second: str) -> Lead | None:
     """By how much one network leads another on all images of the split that both followed.
 
-    None where one of them has no run of the paper's size; an interval of NaN where it has one.
+    None where one of them has no run of the paper's size; an interval of NaN where it has too few.
     """
     sides = [
         [one for one in study.by_model[name] if not one.recipe.reduced] for name in (first, second)
@@ -167,7 +167,8 @@ def lead(study: Study, first: str, second: str) -> Lead | None:
         return None
     (split,) = followed
     found = metrics.lead(*([one.predictions[split] for one in side] for side in sides))
-    return found if min(map(len, sides)) > 1 else Lead(found.value, *[math.nan] * 4)
+    enough = min(map(len, sides)) >= metrics.FEWEST_RUNS
+    return found if enough else Lead(found.value, *[math.nan] * 4)
 
 
 def corrected(study: Study) -> dict[frozenset[str], float]:

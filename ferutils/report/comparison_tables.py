@@ -150,13 +150,13 @@ def leads(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
         Numbers, a row per pair, split and kind of faces: networks, runs ("5 and 5"), split, faces
         ("new", "known", "all"), then value, low, high, probability and p_value as in
         `metrics.Lead`, the first over the second;
-        interval and probability are NaN where a network has one run, whose seed decides nothing.
+        interval and probability are NaN where a network has fewer than `metrics.FEWEST_RUNS`.
     """
     rows = []
     for split in HELD_OUT:
         for faces in ("new", "known", "all"):
             for (first, some), (second, others) in _couples(found, linear):
-                few = 1 in (len(some), len(others)) and second != LINEAR
+                few = second != LINEAR and min(len(some), len(others)) < metrics.FEWEST_RUNS
                 both = (
                     [_faces(one, examined, faces)[split] for one in side] for side in (some, others)
                 )
