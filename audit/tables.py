@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from audit import probes
 from audit import records as r
 from audit.records import LINEAR, MODELS, SPLITS, Book, interval, scores, spread
 
@@ -345,6 +346,10 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "crossvalidation-deep-cells": (cells, ("deep",), ("Learning rate", "Hidden neurons")),
     "introduction-at-a-glance": (at_a_glance, (), ("What",)),
     "two-runs-verdicts": (mcnemar, (), ("Split",)),
+    "stability-changes": (probes.changes, (), ("Change", "Strength")),
+    "stability-sizes": (probes.sizes, (), ("Network",)),
+    "attention-parts": (probes.parts, (), ("Network", "Emotion")),
+    "attention-mistakes": (probes.mistakes, (), ("Network",)),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),
 }

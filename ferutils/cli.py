@@ -745,6 +745,26 @@ def measure_networks() -> None:
     inspection.write(inspecting.inspect())
 
 
+@measure.command("probe")
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+def measure_probe(names: tuple[str, ...]) -> None:
+    """Change faces and cover parts of them, and see what the networks of runs answer.
+
+    Needs the weights that a run leaves in the cache.
+    """
+    from ferutils.measuring import backend
+    from ferutils.records import examination, probes
+
+    backend.load()
+    from ferutils.measuring import probing
+
+    records, dataset = [_find_run(name)[1] for name in names], _published()
+    known = examination.read().near_in_training
+    for record in records:
+        click.echo(f"Run {record.run.id}: {record.recipe.name}")
+        probes.write(probing.probe(record, dataset, known, click.echo))
+
+
 @main.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(yes: bool) -> None:

@@ -125,12 +125,12 @@ def dark(svg: str) -> str:
     return re.sub(r"#[0-9a-f]{6}\b", lambda colour: dark_by_light.get(colour[0], colour[0]), svg)
 
 
-def _percent(axis: Axis, decimals: int | None = 0) -> None:
+def percent_axis(axis: Axis, decimals: int | None = 0) -> None:
     """Write shares in percent, as the report's tables do; None: as many decimals as it takes."""
     axis.set_major_formatter(PercentFormatter(1, decimals=decimals, symbol="\u00a0%"))
 
 
-def _legend_below(figure: Figure, handles: Sequence, labels: Sequence[str], columns: int) -> None:
+def legend_below(figure: Figure, handles: Sequence, labels: Sequence[str], columns: int) -> None:
     """The legend of a figure, where it covers no data."""
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.4)
 
@@ -190,7 +190,7 @@ def learning_curves(
     if claims:
         handles.append(Line2D([], [], marker="D", ls="", mfc=PAGE, mec=INK, ms=7))
         labels.append("the paper's Table 3")
-    _legend_below(figure, handles, labels, 2)
+    legend_below(figure, handles, labels, 2)
     named = [f"seed {record.recipe.seed}" for record in records]
     paper = pd.DataFrame([{"run": "the paper's Table 3", "epoch": last, **claims}])
     figure.plotted = _by_epoch(named, records, [paper] if claims else [])
@@ -214,7 +214,7 @@ def two_runs(names: Sequence[str], records: Sequence[Record]) -> np.ndarray:
     axes[1].set_ylim(bottom=0)
     runs = [Line2D([], [], color=colour, lw=4) for colour in (INDIGO, ROSE)]
     parts = [Line2D([], [], ls=dash, color=INK) for dash, _ in PARTS.values()]
-    _legend_below(figure, runs + parts, [*names, *PARTS], 2)
+    legend_below(figure, runs + parts, [*names, *PARTS], 2)
     figure.plotted = _by_epoch(names, records)
     return axes
 
@@ -225,7 +225,7 @@ def _panels_by_epoch(records: Sequence[Record]) -> tuple[Figure, np.ndarray]:
     for ax, title in zip(axes, ("Accuracy", "Loss (nats)"), strict=True):
         ax.set(title=title, xlabel="epoch", xlim=(0.7, _last_epoch(records) + 0.3))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _percent(axes[0].yaxis)
+    percent_axis(axes[0].yaxis)
     return figure, axes
 
 
@@ -329,7 +329,7 @@ def cross_validation(chosen: Selection) -> Axes:
     handles = [plt.Rectangle((0, 0), 1, 1, **OUTLINE)]
     handles += [Line2D([], [], marker=mark, ms=size, ls="", mfc=PAGE, mec=INK)
                 for mark, size, _ in MARKS.values()]  # fmt: skip
-    _legend_below(figure, handles, ["the paper", *MARKS], 3)
+    legend_below(figure, handles, ["the paper", *MARKS], 3)
     figure.plotted = _cells(chosen)
     return ax
 
@@ -386,9 +386,9 @@ def recall(recalls: dict[str, pd.DataFrame]) -> Axes:
     ax.set_yticks(places, [f"{name} ({count:,})" for name, count in images.items()])
     ax.invert_yaxis()
     ax.set(xlim=(0, 1), xlabel="recall, with 95 % interval")
-    _percent(ax.xaxis)
+    percent_axis(ax.xaxis)
     ax.grid(axis="x")
-    _legend_below(figure, *ax.get_legend_handles_labels(), len(recalls))
+    legend_below(figure, *ax.get_legend_handles_labels(), len(recalls))
     figure.plotted = (
         pd.concat(recalls, names=["split", "emotion"])[["images", *INTERVAL]]
         .rename(columns=dict(zip(INTERVAL, ("recall_share", *ENDS), strict=True)))
@@ -419,11 +419,11 @@ def reliability(calibrations: dict[str, pd.DataFrame]) -> np.ndarray:
         middles, widths = frame.index.mid, frame.index.length
         shares.bar(middles, frame["images"] / frame["images"].sum(), widths, color=GREY)
     for ax in axes[:, 0]:
-        _percent(ax.yaxis)
+        percent_axis(ax.yaxis)
     axes[0, 0].set(ylabel="accuracy", ylim=(0, 1))
     axes[1, 0].set_ylabel("answers")
     axes[1, 0].xaxis.set_major_locator(MultipleLocator(0.5))
-    _percent(axes[1, 0].xaxis)
+    percent_axis(axes[1, 0].xaxis)
     figure.supxlabel("confidence")
     frames = [_bins(frame).assign(diagram=title) for title, frame in calibrations.items()]
     figure.plotted = pd.concat(frames).set_index("diagram").reset_index()
@@ -469,8 +469,8 @@ def class_balance(counts: dict[str, list[int]]) -> Axes:
         ax.bar(places + (number - 1) * width, shares[split], width * 0.92, color=colour)
     ax.set_xticks(places, EMOTIONS)
     ax.set_ylabel("share of the split")
-    _percent(ax.yaxis)
-    _legend_below(figure, ax.containers, SPLITS, len(SPLITS))
+    percent_axis(ax.yaxis)
+    legend_below(figure, ax.containers, SPLITS, len(SPLITS))
     table = {"images": frame.unstack(), "share_of_split": shares.unstack()}
     figure.plotted = pd.DataFrame(table).rename_axis(["split", "emotion"]).reset_index()
     return ax
@@ -499,7 +499,7 @@ def architecture(layers: Sequence[Layer]) -> Axes:
         place += 0.6
     used = [kind for kind in LAYER_COLOURS if any(layer.type == kind for layer in layers)]
     handles = [plt.Rectangle((0, 0), 1, 1, fc=LAYER_COLOURS[kind], ec=INK, lw=0.6) for kind in used]
-    _legend_below(figure, handles, used, 3)
+    legend_below(figure, handles, used, 3)
     ax.set(xlim=(-0.5, place), ylim=(-0.95, 0.55))
     ax.axis("off")
     figure.plotted = pd.DataFrame(
@@ -545,7 +545,7 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
         ax.grid(axis="x")
         ax.margins(x=0.08)
     axes[0].invert_yaxis()
-    _percent(axes[0].xaxis)
+    percent_axis(axes[0].xaxis)
     axes[0].xaxis.set_major_locator(MultipleLocator(0.2))
     axes[0].set_title("Accuracy")
     axes[1].set_title("Loss (nats)")
@@ -557,7 +557,7 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
         Line2D([], [], marker="o", lw=2, ms=5, color=INDIGO),
     ]
     labels = ["the paper", "its rounding, our margin", "our runs, prediction interval"]
-    _legend_below(figure, handles, labels, 2)
+    legend_below(figure, handles, labels, 2)
     figure.plotted = (
         table.explode("measured")
         .rename(columns={"low": "interval_low", "high": "interval_high"})
@@ -604,9 +604,9 @@ def familiarity(table: pd.DataFrame) -> np.ndarray:
         ax.set_xticks([0, 1], ["new faces", "known faces"])
         ax.grid(axis="y")
     axes[0, 0].set_ylim(bottom=0)
-    _percent(axes[0, 0].yaxis)
+    percent_axis(axes[0, 0].yaxis)
     handles = [Line2D([], [], color=colours[one], lw=2.5, marker="o") for one in networks]
-    _legend_below(figure, handles, list(networks), 3)
+    legend_below(figure, handles, list(networks), 3)
     figure.plotted = table
     return axes[0]
 
@@ -632,13 +632,13 @@ def means(table: pd.DataFrame) -> Axes:
     ax.set_yticks(range(len(table)), table["name"])
     ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="validation accuracy")
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    _percent(ax.xaxis, decimals=None)
+    percent_axis(ax.xaxis, decimals=None)
     ax.grid(axis="x")
     handles = [
         Line2D([], [], marker="o", ls="", mfc="none", mec=INDIGO, ms=6),
         Line2D([], [], marker="s", lw=2, color=INDIGO, ms=6),
     ]
-    _legend_below(figure, handles, ["a run", "mean of the runs, its 95 % interval"], 2)
+    legend_below(figure, handles, ["a run", "mean of the runs, its 95 % interval"], 2)
     names = ("mean_share", *ENDS, "validation_accuracy_share", "seed")
     columns = dict(zip([*INTERVAL, "measured", "seeds"], names, strict=True))
     figure.plotted = table.explode(["seeds", "measured"]).rename(columns=columns)

@@ -5,6 +5,7 @@ Reads what it is given; writes nothing. No number stands here: each comes from a
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import mean
 
 from IPython.display import Markdown
 
@@ -17,9 +18,10 @@ from ferutils.records import crossvalidation, provenance
 from ferutils.records.baselines import Linear
 from ferutils.records.crossvalidation import Cell
 from ferutils.records.examination import Examination
+from ferutils.records.probes import Probed
 from ferutils.records.runs import Record
 from ferutils.records.study import Study
-from ferutils.report import comparison_tables, reading_tables, tables
+from ferutils.report import comparison_tables, probe_tables, reading_tables, tables
 
 
 def notice(*records: Record) -> Markdown | None:
@@ -369,3 +371,20 @@ def contradictions(paper: Paper) -> Markdown:
             parts.append(f"- *{reading.place}:* {reading.says}{mark}")
         parts += ["", one.why, ""]
     return Markdown("\n".join(parts))
+
+
+def one_pixel(probed: Sequence[Probed]) -> Markdown | None:
+    """What the smallest shift does to the answers of each network; None without a probe."""
+    found = {
+        name: probe_tables.cost(some, "shift", 1)
+        for name, some in probe_tables.by_network(probed).items()
+    }
+    if not found:
+        return None
+    turned = [f"{tables.percent(one)} ({name})" for name, (_, one) in found.items()]
+    lost = [f"{100 * mean(one):.1f} ({name})" for name, (one, _) in found.items()]
+    return Markdown(
+        f"Move a face by a single pixel, and the answer changes for {tables.listed(turned)} of the "
+        f"faces. Accuracy on new faces falls by {tables.listed(lost)} points: some answers turn "
+        "wrong, others turn right."
+    )
