@@ -335,6 +335,8 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "comparison-rarest": (rarest, (), ("Network",)),
     "readings-text": (nearer, ("text", "as in the text"), ("Network", "Figure")),
     "readings-augmented": (nearer, ("augmented", "augmented"), ("Network", "Figure")),
+    "readings-order": (variants, ("order",), ("Network", "Recipe")),
+    "stability-accuracy": (variants, ("weights",), ("Network", "Recipe")),
     "readings-batch-size": (variants, ("batch size",), ("Network", "Recipe")),
     "readings-dropout": (variants, ("dropout",), ("Network", "Recipe")),
     "readings-precision": (variants, ("precision",), ("Network", "Recipe")),

@@ -5,61 +5,14 @@ import json
 import numpy as np
 import pytest
 from helpers import EXPLAINED, small_dataset, small_recipe
-from synthetic import record, study
+from synthetic import PLACES, SUM, answered, looking_at, probed, record, study
 
 from ferutils import paths, storage
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.measuring import recording
 from ferutils.records import probes
-from ferutils.records.keeping import HELD_OUT
-from ferutils.records.probes import CHANGES, Answers, Attention, Changed, Probe, Probed, Weights
+from ferutils.records.probes import CHANGES
 from ferutils.report import probe_figures, probe_tables, prose
-
-SUM = "a" * 64
-PLACES = 11  # of the square, in a row
-
-
-def answered(right=60, changed=0, new_right=20):
-    one = Answers(images=100, right=right, new=40, new_right=new_right, changed=changed)
-    return dict.fromkeys(HELD_OUT, one)
-
-
-def looking_at(rows, columns):
-    """Maps where only these places of the square lower the probability."""
-    drops = np.full((PLACES, PLACES), -0.1)
-    drops[rows, columns] = 0.2
-    return Attention(images=5, occlusion=drops.tolist(), grad_cam=[[0.5, 0.5], [0, 0]])
-
-
-def probed(model="shallow", seed=0, changes=None, attention=None, end=3.0, **parameters):
-    """A run with what was measured of it; changes give, by kind and strength, the answers."""
-    run = record(model=model, seed=seed, run={"weights_sha256": SUM}, **parameters)
-    found = Probe(
-        run=run.run.id,
-        weights_sha256=SUM,
-        seed=0,
-        unchanged=answered(),
-        changed=[
-            Changed(
-                kind=kind,
-                strength=one,
-                splits=(changes or {}).get((kind, one), answered(changed=10, new_right=16)),
-            )
-            for kind, (_, strengths) in CHANGES.items()
-            for one in strengths
-        ],
-        weights=[
-            Weights(layer=name, values=50, start=1.0, end=end, spectral=2.0, largest=0.5)
-            for name in ("conv2d", "dense")
-        ],
-        square=8,
-        step=4,
-        attention=attention or dict.fromkeys(EMOTIONS, looking_at(slice(None), slice(None))),
-        filters=[np.eye(3).tolist()] * 32,
-        environment=run.run.environment,
-    )
-    return Probed(run, found)
-
 
 # The record
 
@@ -173,7 +126,7 @@ def test_what_a_shift_of_one_pixel_does_is_said_of_each_network():
     change = {("shift", 1): answered(changed=30, new_right=10)}
     text = prose.one_pixel([probed(changes=change), probed("improved")]).data
     assert "30.0\u00a0% (shallow) and 10.0\u00a0% (improved) of the faces" in text
-    assert "falls by 25.0 (shallow) and 10.0 (improved) points" in text
+    assert "changes by −25.0 (shallow) and −10.0 (improved) points" in text
     assert prose.one_pixel([]) is None
 
 

@@ -24,8 +24,9 @@ from ferutils.claims.paper import (
     verdict,
 )
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE
-from ferutils.records import baselines, crossvalidation, examination, inspection
+from ferutils.records import baselines, crossvalidation, examination, inspection, probes
 from ferutils.records.crossvalidation import Cell
+from ferutils.records.probes import Probed
 from ferutils.records.recipes import PAPER, Recipe
 from ferutils.records.runs import Record
 from ferutils.records.study import Group, Study
@@ -404,6 +405,21 @@ def _more_epochs(model: str) -> Check:
     return check
 
 
+def _smaller_weights_steadier(paper: Paper, study: Study, bound: None) -> Answer:
+    """Probed runs with smaller weights beside those of the same network and seed."""
+    every = [probes.read(group.records) for group in study.part("precision")]
+    usual = {_whose(one): one for some in every for one in some}
+    kept = [one for group in study.part("weights") for one in probes.read(group.records)]
+    beside = [(one, usual[_whose(one)]) for one in kept if _whose(one) in usual]
+    smaller = [pair for pair in beside if pair[0].probe.weight_size < pair[1].probe.weight_size]
+    outcomes = [one.probe.unsteadiness < other.probe.unsteadiness for one, other in smaller]
+    return outcomes, [one.record for pair in smaller for one in pair]
+
+
+def _whose(one: Probed) -> tuple[str, int]:
+    return one.record.recipe.model, one.record.recipe.seed
+
+
 def _of(study: Study, part: str, model: str) -> list[Group]:
     return [group for group in study.part(part) if group.recipe.model == model]
 
@@ -540,6 +556,7 @@ CHECKS: dict[str, Check] = {
         ),
     ),
     "deep.more_epochs_more_accurate": _more_epochs("deep"),
+    "models.smaller_weights_steadier": _smaller_weights_steadier,
     "deep.passes_sanity_checks": _inspected("passes_sanity_checks", "deep"),
     "deep.losses_stay_together": _each("deep", _losses_stay_together),
     "deep.above_linear_classifier": _each("deep", _above_linear_classifier),

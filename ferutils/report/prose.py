@@ -382,9 +382,9 @@ def one_pixel(probed: Sequence[Probed]) -> Markdown | None:
     if not found:
         return None
     turned = [f"{tables.percent(one)} ({name})" for name, (_, one) in found.items()]
-    lost = [f"{100 * mean(one):.1f} ({name})" for name, (one, _) in found.items()]
+    won = [f"{tables.points(-mean(one))} ({name})" for name, (one, _) in found.items()]
     return Markdown(
         f"Move a face by a single pixel, and the answer changes for {tables.listed(turned)} of the "
-        f"faces. Accuracy on new faces falls by {tables.listed(lost)} points: some answers turn "
+        f"faces. Accuracy on new faces changes by {tables.listed(won)} points: some answers turn "
         "wrong, others turn right."
     )
