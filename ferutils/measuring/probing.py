@@ -36,7 +36,7 @@ def probe(
         dataset: what it was trained on.
         known: by held-out split, positions of images whose photograph is in Training too.
         report: is told what is under way.
-        images: how many of each emotion and held-out split attention is measured on.
+        images: how many new faces of each emotion and held-out split attention is measured on.
 
     Raises:
         ValueError: Keras runs on another backend than TensorFlow; the weights are not at hand.
@@ -79,7 +79,7 @@ def probe(
         weights=_weights(started, _kernels(model)),
         square=SQUARE,
         step=STEP,
-        attention=_attention(model, _chosen(splits, images)),
+        attention=_attention(model, _chosen(splits, known, images)),
         filters=np.round(np.moveaxis(_first_kernel(model)[:, :, 0], -1, 0), 4).tolist(),
         environment=recording.current_environment(),
     )
@@ -129,13 +129,17 @@ def _first_kernel(model: keras.Model) -> np.ndarray:
     return ops.convert_to_numpy(next(found).kernel)
 
 
-def _chosen(splits: Mapping[str, Split], images: int) -> dict[str, np.ndarray]:
-    """By emotion, some images of each split: uint8 (n, 48, 48)."""
+def _chosen(
+    splits: Mapping[str, Split], known: Mapping[str, list[int]], images: int
+) -> dict[str, np.ndarray]:
+    """By emotion, some new faces of each split: uint8 (n, 48, 48)."""
     rng = np.random.default_rng(SEED)
     found = {}
     for label, emotion in enumerate(EMOTIONS):
-        places = {name: np.flatnonzero(one.labels == label) for name, one in splits.items()}
-        some = [splits[name].images[rng.permutation(at)[:images]] for name, at in places.items()]
+        some = []
+        for name, split in splits.items():
+            new = np.setdiff1d(np.flatnonzero(split.labels == label), known[name])
+            some.append(split.images[rng.permutation(new)[:images]])
         found[emotion] = np.concatenate(some)
     return found
 
