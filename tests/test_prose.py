@@ -208,8 +208,8 @@ def test_the_summary_says_whether_dropout_helps_on_new_faces(memorises):
 def test_the_summary_sets_the_deep_network_beside_the_improved_one():
     deep = summarised()["Is the deep network better?"]
     assert deep == (
-        "Table 3 prints 58% for it and 60% for the improved one; in our runs it trails by 0.0 points "
-        "on new faces."
+        "Table 3 prints 58% for it and 60% for the improved one; in our runs it trails by "
+        "0.0 points on new faces."
     )
     assert "ours is not tested" in summarised(found=study())["Is the deep network better?"]
 

@@ -273,8 +273,8 @@ def _deep(paper: Paper, study: Study, leads: pd.DataFrame) -> str:
     gap = leads.loc[(pair, "new"), "value"]
     way = "leads" if gap > 0 else "trails"
     return (
-        f"{printed}; in our runs it [{way} by {100 * abs(gap):.1f} points](comparison.ipynb) on new "
-        "faces."
+        f"{printed}; in our runs it [{way} by {100 * abs(gap):.1f} points](comparison.ipynb) "
+        "on new faces."
     )
 
 
