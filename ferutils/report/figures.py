@@ -72,6 +72,7 @@ LAYER_COLOURS = {
     "Dense": WINE,
 }
 PARTS = {"training": ("--", INDIGO), "validation": ("-", ROSE)}
+WHOSE = {"this report's": INDIGO, "the paper's": ROSE, "published": GREEN}
 UNITS_OF = {"accuracy": "share", "loss": "nats"}
 UNITS = {f"{part}_{quantity}": unit for quantity, unit in UNITS_OF.items() for part in PARTS}
 INTERVAL = ["value", "low", "high"]  # columns of a score with its interval
@@ -642,4 +643,30 @@ def means(table: pd.DataFrame) -> Axes:
     names = ("mean_share", *ENDS, "validation_accuracy_share", "seed")
     columns = dict(zip([*INTERVAL, "measured", "seeds"], names, strict=True))
     figure.plotted = table.explode(["seeds", "measured"]).rename(columns=columns)
+    return ax
+
+
+def sizes(table: pd.DataFrame, limits: Sequence[int]) -> Axes:
+    """Accuracy against bytes, a point per file, with a name at the most accurate of each network.
+
+    Args:
+        table: rows with columns network, form, whose, bytes and accuracy_share.
+        limits: bytes that are marked by dashed lines.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
+    for at in limits:
+        ax.axvline(at, ls="--", lw=1, color=SILVER, zorder=0)
+    for (whose, colour), marker in zip(WHOSE.items(), "osD", strict=True):
+        some = table[table["whose"] == whose]
+        ax.plot(some["bytes"], some["accuracy_share"], marker, mfc="none", mec=colour, label=whose)
+    for _, some in table.groupby("network", sort=False):
+        best = some.loc[some["accuracy_share"].idxmax()]
+        ax.annotate(best["network"], (best["bytes"], best["accuracy_share"]), (0, 6),
+                    textcoords="offset points", ha="center")  # fmt: skip
+    ax.set(xscale="log", xlabel="bytes", ylabel="accuracy on PrivateTest")
+    ax.margins(0.1, 0.15)
+    _percent(ax.yaxis, decimals=None)
+    ax.grid(axis="y")
+    _legend_below(figure, *ax.get_legend_handles_labels(), 3)
+    figure.plotted = table
     return ax
