@@ -753,9 +753,9 @@ def measure_small(network: str, **options: Any) -> None:
     recipe = records.usual(network, **options)
     dataset = _published()
     _load_keras()
-    from ferutils.measuring import small
+    from ferutils.measuring import small_recording
 
-    small.obtain(recipe, dataset, click.echo)
+    small_recording.obtain(recipe, dataset, click.echo)
 
 
 @measure.command("formats")

@@ -100,8 +100,9 @@ def costs(found: Groups) -> pd.DataFrame:
 def _frame(rows: list[dict[str, str]], columns: list[str]) -> pd.DataFrame:
     """Rows by network, and an open one for each network of ours that has none."""
     known = {row["Network"].partition(",")[0] for row in rows}
-    missing = [{"Network": name} for name in NETWORKS if name not in known]
-    return pd.DataFrame([*missing, *rows], columns=["Network", *columns]).fillna("open")
+    missing = [name for name in NETWORKS if name not in known]
+    still_open = [{"Network": name} | dict.fromkeys(columns, "open") for name in missing]
+    return pd.DataFrame([*still_open, *rows], columns=["Network", *columns])
 
 
 def _each(found: Groups) -> list[tuple[str, str, Sequence[Files]]]:
@@ -200,13 +201,8 @@ def _sentence(name: str, some: Sequence[Files], examined: Examination) -> str:
         percent(np.mean([accuracy(one, form, TEST, left_out).value for one in some]))
         for left_out in ((), known)
     )
+    limit = f" (it has to stay under {NETWORKS[name.partition(',')[0]]:,})"
     return (
-        f"**{name}**: its int8 file of {size:,.0f} bytes is right for {every} of {TEST}, and for "
-        f"{new} of the new faces there."
+        f"**{name}**: its int8 file of {size:,.0f} bytes{limit} is right for {every} of {TEST}, "
+        f"and for {new} of the new faces there."
     )
-
-
-def limits() -> Markdown:
-    """What the int8 files have to stay under."""
-    bounds = [f"{name} under {most:,} bytes" for name, most in NETWORKS.items()]
-    return Markdown(f"The int8 file has to stay small: {listed(bounds)}.")
