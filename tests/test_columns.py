@@ -8,7 +8,7 @@ import pytest
 from ferutils import paths
 from ferutils.claims import metrics, paper, selection, verdicts
 from ferutils.dataset import fer2013
-from ferutils.records import baselines, examination, inspection, study
+from ferutils.records import baselines, examination, inspection, small, study
 from ferutils.report import (
     backends,
     comparison_tables,
@@ -16,6 +16,7 @@ from ferutils.report import (
     reading_tables,
     run_tables,
     selection_tables,
+    small_tables,
     tables,
 )
 
@@ -34,6 +35,8 @@ def calls():
     one = found.record("shallow")
     every = [selection.read("shallow"), selection.read("deep")]
     by_backend = backends.read()
+    ours, papers = small.read_all()
+    phones = small_tables.groups(ours, papers)
     return {
         metrics.confusion: lambda: metrics.confusion(one.predictions["PublicTest"]),
         metrics.recall: lambda: metrics.recall(one.predictions["PublicTest"]),
@@ -71,6 +74,10 @@ def calls():
         selection_tables.settings: lambda: selection_tables.settings(every),
         selection_tables.verdicts: lambda: selection_tables.verdicts(every),
         selection_tables.cells: lambda: selection_tables.cells(every[0]),
+        small_tables.answers: lambda: small_tables.answers(phones, examined),
+        small_tables.costs: lambda: small_tables.costs(phones),
+        small_tables.trainings: lambda: small_tables.trainings(ours),
+        small_tables.sizes: lambda: small_tables.sizes(phones, found, small.peer()),
         tables.layers: lambda: tables.layers(one, claims),
         tables.hyperparameters: lambda: tables.hyperparameters(one, claims),
         tables.performance: lambda: tables.performance(one),

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from ferutils.claims.selection import Selection
@@ -647,7 +647,7 @@ def means(table: pd.DataFrame) -> Axes:
 
 
 def sizes(table: pd.DataFrame, limits: Sequence[int]) -> Axes:
-    """Accuracy against bytes, a point per file, with a name at the most accurate of each network.
+    """Accuracy against bytes, a point per file, with each network's name at its largest.
 
     Args:
         table: rows with columns network, form, whose, bytes and accuracy_share.
@@ -659,12 +659,15 @@ def sizes(table: pd.DataFrame, limits: Sequence[int]) -> Axes:
     for (whose, colour), marker in zip(WHOSE.items(), "osD", strict=True):
         some = table[table["whose"] == whose]
         ax.plot(some["bytes"], some["accuracy_share"], marker, mfc="none", mec=colour, label=whose)
-    for _, some in table.groupby("network", sort=False):
-        best = some.loc[some["accuracy_share"].idxmax()]
-        ax.annotate(best["network"], (best["bytes"], best["accuracy_share"]), (0, 6),
-                    textcoords="offset points", ha="center")  # fmt: skip
-    ax.set(xscale="log", xlabel="bytes", ylabel="accuracy on PrivateTest")
-    ax.margins(0.1, 0.15)
+    for name, some in table.groupby("network", sort=False):
+        largest = some[some["bytes"] == some["bytes"].max()]
+        left = some["whose"].iloc[0] == "published"  # ours are of its size, to its right
+        ax.annotate(name, (largest["bytes"].iloc[0], largest["accuracy_share"].mean()),
+                    (-7 if left else 7, 0), textcoords="offset points", va="center",
+                    ha="right" if left else "left")  # fmt: skip
+    ax.set(xscale="log", xlabel="size of the file", ylabel="accuracy on PrivateTest")
+    ax.margins(0.26, 0.1)
+    ax.xaxis.set_major_formatter(EngFormatter("B", sep="\u00a0"))
     _percent(ax.yaxis, decimals=None)
     ax.grid(axis="y")
     _legend_below(figure, *ax.get_legend_handles_labels(), 3)
