@@ -736,6 +736,51 @@ def measure_crossvalidation(models: tuple[str, ...]) -> None:
         crossvalidating.cross_validate(origin, dataset.splits["Training"], click.echo)
 
 
+@measure.command("small")
+@click.argument("network")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and images.")
+@click.option("--epochs", type=int, default=100, show_default=True, help="Over Training.")
+@click.option("--mixup", type=float, default=0.0, show_default=True, help="0: none.")
+@click.option("--precision", default="mixed_bfloat16", show_default=True, help="Or float32.")
+@click.option("--teacher", "teachers", multiple=True, help="A record, as small-seed-0. Repeatable.")
+def measure_small(network: str, **options: Any) -> None:
+    """Train small or tiny for a phone, export it, and measure the files.
+
+    After an interruption it goes on; what is recorded already is only measured again.
+    """
+    from ferutils.records import small as records
+
+    recipe = records.usual(network, **options)
+    dataset = _published()
+    _load_keras()
+    from ferutils.measuring import small_recording
+
+    small_recording.obtain(recipe, dataset, click.echo)
+
+
+@measure.command("formats")
+@click.argument("run")
+def measure_formats(run: str) -> None:
+    """Export the network of a run for a phone, and measure the files; its weights are needed."""
+    from ferutils.records import small as records
+
+    record, dataset = _find_run(run)[1], _published()
+    _load_keras()
+    from ferutils.measuring import litert
+
+    files = litert.measure(litert.of_run(record), dataset)
+    records.write(records.Formats(run=record.run.id, files=files))
+
+
+def _load_keras() -> None:
+    """Import Keras, without TensorFlow telling of its start, on a card where one is free."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from ferutils.measuring import backend, devices
+
+    devices.claim()
+    backend.load()
+
+
 @measure.command("networks")
 def measure_networks() -> None:
     """Build the networks and try them on a handful of drawn faces."""

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ferutils.dataset import changing
+from ferutils.dataset import perturbing
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, Dataset, Split
 from ferutils.measuring import models, predicting, recording
 from ferutils.records.keeping import HELD_OUT
@@ -65,7 +65,7 @@ def probe(
         for strength in strengths:
             report(f"{kind} {strength:g}")
             found = {
-                name: _answered(model, changing.change(split.images, kind, strength, SEED))
+                name: _answered(model, perturbing.perturb(split.images, kind, strength, SEED))
                 for name, split in splits.items()
             }
             changed.append(Changed(kind=kind, strength=strength, splits=answers(found)))

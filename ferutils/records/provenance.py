@@ -32,12 +32,14 @@ SHAPING = (
 )
 # Writes a tree as Python 3.11 does: 3.13 leaves out empty lists unless it is told not to.
 AS_IN_3_11 = {"show_empty": True} if sys.version_info >= (3, 13) else {}
-RECORDS = ("book/runs", "book/backends", "book/crossvalidation")
+RECORDS = ("book/runs", "book/backends", "book/crossvalidation", "book/probes", "book/small")
 ARCHIVED = ".git_archival.txt"  # into which git archive, and GitHub's downloads, write the commit
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "papermill")
 
 
-def code_fingerprint(model: str, package: Path = paths.ROOT / "ferutils") -> str:
+def code_fingerprint(
+    model: str, package: Path = paths.ROOT / "ferutils", modules: Iterable[str] = SHAPING
+) -> str:
     """A hash of the code that shapes the numbers of a model's runs.
 
     It covers what `training.train` and the model's builder reach by name: not the other networks,
@@ -47,8 +49,10 @@ def code_fingerprint(model: str, package: Path = paths.ROOT / "ferutils") -> str
     Args:
         model: a name in `models.MODELS`.
         package: the folder of the modules.
+        modules: where the code stands; what `train` or a function of the model's name does not
+            reach does not count.
     """
-    files = [package / f"{module}.py" for module in SHAPING]
+    files = [package / f"{module}.py" for module in modules]
     return _fingerprint(model, tuple(file.read_text(encoding="utf-8") for file in files))
 
 

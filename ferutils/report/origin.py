@@ -10,6 +10,7 @@ from IPython.display import Markdown
 from ferutils.records import crossvalidation, provenance
 from ferutils.records.crossvalidation import CrossValidation
 from ferutils.records.runs import Code, Environment, Record
+from ferutils.records.small import COMMANDS, Formats, Trained
 from ferutils.report import tables
 
 STUDY = "make study FER2013=PATH"  # makes every record of the study that there is not yet
@@ -59,6 +60,33 @@ def cross_validations(found: Sequence[CrossValidation]) -> Markdown:
         "Time": _distinct(map(_time_of, found)),
     }
     return _box({term: text for term, text in rows.items() if text}, crossvalidation.COMMAND)
+
+
+def small(ours: Sequence[Trained], papers: Sequence[Formats]) -> Markdown:
+    """Where the numbers of networks for a phone come from, of which there may be none yet."""
+    every = [*ours, *papers]
+    rows = {
+        "Records": ", ".join(one.name for one in every),
+        "Dataset": _distinct(
+            f"FER-2013, SHA-256 of Training `{one.files.dataset.fingerprints['Training'][:8]}`"
+            for one in every
+        ),
+        "Trained on": _distinct(_device(one.environment) for one in ours),
+        "Files run on": _distinct(
+            f"{_device(one.files.environment)}, {_versions(one.files.environment)}" for one in every
+        ),
+        "Code": _distinct(
+            f"commit {_commit(one.code)}; fingerprint of what trains "
+            f"{_fingerprint(one.code, one.recipe.network, one.is_current)}"
+            for one in ours
+        ),
+        "Time": _distinct(
+            f"{one.name}: begun {one.started:%Y-%m-%d %H:%M} UTC; "
+            f"{one.cost.wall_seconds / 60:,.1f} minutes"
+            for one in ours
+        ),
+    }
+    return _box({term: text for term, text in rows.items() if text}, *COMMANDS)
 
 
 def _box(rows: dict[str, str], *commands: str) -> Markdown:

@@ -227,7 +227,7 @@ def _parts(probe: Probe) -> np.ndarray:
 def parts(probed: Sequence[Probed]) -> pd.DataFrame:
     """Which part of the face decides each emotion: times its share by area, mean over runs.
 
-    Columns: Network; Emotion; brows; eyes; nose; mouth; elsewhere; Where its muscles move.
+    Columns: Network; Emotion; brows; eyes; nose; mouth; elsewhere; Its muscles move.
     """
     rows = []
     for shown, some in by_network(probed).items():
@@ -251,8 +251,8 @@ WORST = 3  # pairs of emotions that are shown
 def mistakes(found: Study) -> pd.DataFrame:
     """What the networks take for what, and how sure they are of it; all runs, both splits.
 
-    Columns: Network; Runs; Mistakes made with confidence; Most confused (share of the first
-    emotion's images); Most confused with confidence (share of such mistakes).
+    Columns: Network; Runs; Mistakes with 90 % confidence or more; Most confused, share of the
+    emotion; Most confused with confidence, share of such mistakes.
     """
     rows = []
     for records in filter(None, found.by_model.values()):

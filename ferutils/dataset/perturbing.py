@@ -14,7 +14,7 @@ from ferutils.dataset.fer2013 import IMAGE_SIZE
 WHITE = 255
 
 
-def change(images: np.ndarray, kind: str, strength: float, seed: int) -> np.ndarray:
+def perturb(images: np.ndarray, kind: str, strength: float, seed: int) -> np.ndarray:
     """Images changed in one way; what is drawn depends on the seed and the kind alone.
 
     Args:
