@@ -797,13 +797,12 @@ def measure_probe(names: tuple[str, ...]) -> None:
 
     Needs the weights that a run leaves in the cache.
     """
-    from ferutils.measuring import backend
     from ferutils.records import examination, probes
 
-    backend.load()
+    records, dataset = [_find_run(name)[1] for name in names], _published()
+    _load_keras()
     from ferutils.measuring import probing
 
-    records, dataset = [_find_run(name)[1] for name in names], _published()
     known = examination.read().near_in_training
     for record in records:
         click.echo(f"Run {record.run.id}: {record.recipe.name}")

@@ -1,16 +1,18 @@
 """What is measured of a trained network: its record, tables, figures, and the measuring itself."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from helpers import EXPLAINED, small_dataset, small_recipe
 from synthetic import PLACES, SUM, answered, looking_at, probed, record, study
 
-from ferutils import paths, storage
+from ferutils import cli, paths, storage
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.measuring import recording
-from ferutils.records import probes
+from ferutils.records import examination, probes
 from ferutils.records.probes import CHANGES
 from ferutils.report import probe_figures, probe_tables, prose
 
@@ -214,13 +216,26 @@ def test_a_trained_network_is_probed(trained):
 
 
 @pytest.mark.slow
+def test_the_command_writes_what_the_pages_read(trained, tmp_path, monkeypatch):
+    run, drawn = trained
+    nothing_known = SimpleNamespace(near_in_training={"PublicTest": [], "PrivateTest": []})
+    monkeypatch.setattr(examination, "read", lambda: nothing_known)
+    monkeypatch.setattr(cli, "_published", lambda: drawn)
+    monkeypatch.setattr(probes, "FOLDER", tmp_path / "probes")
+    result = CliRunner().invoke(cli.main, ["measure", "probe", run.run.id])
+    assert result.exit_code == 0, result.output
+    (found,) = probes.read([run])
+    assert found.probe.unchanged["PublicTest"].images == len(drawn.splits["PublicTest"].labels)
+
+
+@pytest.mark.slow
 def test_covering_what_decides_lowers_the_probability():
     import keras
 
     from ferutils.measuring import probing
 
     corner = np.zeros((48, 48, 1), np.float32)
-    corner[:8, :8] = 0.01  # a network that looks at one corner alone
+    corner[:8, :8] = 0.001  # a network that looks at one corner alone
     kernel = np.zeros((48 * 48, 7), np.float32)
     kernel[:, 3] = corner.ravel()
     model = keras.Sequential(
