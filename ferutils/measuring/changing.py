@@ -31,11 +31,13 @@ def changed(images: np.ndarray, recipe: Recipe, random: np.random.Generator) -> 
     )
     pixels = ops.convert_to_numpy(pixels)
     mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
-    contrast = random.uniform(1 - recipe.contrast, 1 + recipe.contrast, mean.shape)
-    brightness = 255 * random.uniform(-recipe.brightness, recipe.brightness, mean.shape)
-    pixels = np.clip((pixels - mean) * contrast + mean + brightness, 0, 255)
+    contrast, brightness = (
+        random.uniform(-most, most, mean.shape).astype(np.float32)
+        for most in (recipe.contrast, recipe.brightness)
+    )
+    pixels = np.clip((pixels - mean) * (1 + contrast) + (mean + 255 * brightness), 0, 255)
     blank = _squares(count, recipe, random)[..., None]
-    return np.where(blank, pixels.mean(axis=(1, 2, 3), keepdims=True), pixels).astype(np.float32)
+    return np.where(blank, pixels.mean(axis=(1, 2, 3), keepdims=True), pixels)
 
 
 def _moves(count: int, recipe: Recipe, random: np.random.Generator) -> np.ndarray:

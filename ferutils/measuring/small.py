@@ -14,6 +14,7 @@ from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, Dataset
 from ferutils.measuring import training
 from ferutils.measuring.changing import changed, mixed, targets
 from ferutils.measuring.checkpoints import Checkpoint
+from ferutils.measuring.models import BatchNormalization
 from ferutils.records.small import Epoch, Recipe
 
 # By network: the maps of the first convolution; then maps and stride of each block.
@@ -73,7 +74,7 @@ def _normalised(maps, filters: int, size: int, stride: int, precision: str, name
         dtype=precision,
         name=name,
     )
-    return layers.BatchNormalization(dtype=precision, name=f"{name}_norm")(convolution(maps))
+    return BatchNormalization(dtype=precision, name=f"{name}_norm")(convolution(maps))
 
 
 def _compiled(recipe: Recipe, steps: int) -> keras.Model:

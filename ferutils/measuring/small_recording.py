@@ -50,7 +50,7 @@ def _recorded(recipe: Recipe) -> Trained | None:
     if found and found.recipe != recipe:
         raise ValueError(
             f"Expected this recipe in {records.file(recipe.name).name}. Received: another one, of "
-            f"{found.recipe.epochs} epochs. Move it out of {records.FOLDER.name} to train anew."
+            f"{found.recipe.epochs} epochs. Move it elsewhere to train anew."
         )
     return found
 
@@ -112,8 +112,8 @@ def with_weights(found: Trained) -> keras.Model:
     if received != found.weights_sha256:
         raise ValueError(
             f"Expected the weights of {found.name}, with the sum {found.weights_sha256}, in "
-            f"{path}. Received: {received}. Move its record out of {records.FOLDER.name} to train "
-            "it anew."
+            f"{path}. Received: {received}. Move its record elsewhere to "
+            "train it anew."
         )
     return model
 
@@ -122,8 +122,8 @@ def _teacher(name: str) -> keras.Model:
     found = records.read(name)
     if not isinstance(found, Trained):
         raise ValueError(
-            f"Expected a network of ours that is recorded, as teacher. Received: {name}, which has "
-            f"no record in {records.FOLDER.name}. Train it first."
+            f"Expected a teacher with a record in book/small. Received: {name}, which has none. "
+            "Train it first."
         )
     return with_weights(found)
 

@@ -22,7 +22,8 @@ FOLDER = paths.BOOK / "small"
 NETWORKS = {"small": 1_000_000, "tiny": 100_000}  # bytes that the int8 file has to stay under
 FORMS = ("float32", "float16", "dynamic int8", "int8")
 MIRRORED = "int8, both mirrored"  # the mean of a face and its mirror image, inside the file
-SHAPING = ("dataset/fer2013", "measuring/changing", "measuring/small")  # as provenance.SHAPING
+# As provenance.SHAPING, for ours.
+SHAPING = ("dataset/fer2013", "measuring/changing", "measuring/models", "measuring/small")
 COMMANDS = (
     "make small FER2013=PATH",
     "FER2013=PATH ferutils measure formats RUN",
