@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from audit import probes
+from audit import probes, small
 from audit import records as r
 from audit.records import LINEAR, MODELS, SPLITS, Book, interval, scores, spread
 
@@ -352,6 +352,8 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "stability-sizes": (probes.sizes, (), ("Network",)),
     "attention-parts": (probes.parts, (), ("Network", "Emotion")),
     "attention-mistakes": (probes.mistakes, (), ("Network",)),
+    "small-answers": (small.answers, (), ("Network", "Form")),
+    "small-costs": (small.costs, (), ("Network", "Form")),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),
 }
