@@ -283,7 +283,7 @@ def _dropout(leads: pd.DataFrame) -> str:
     if ("improved and shallow", "new") not in leads.index:
         return "Not tested yet."
     new, every = (leads.loc[("improved and shallow", one)] for one in ("new", "all"))
-    memory = ": the shallow one knows the others by heart" if new["low"] > every["value"] else ""
+    memory = ": the shallow one has memorised the others" if new["low"] > every["value"] else ""
     return (
         f"{tables.points(every['value'])} points on all images, "
         f"[{tables.points(new['value'])} on new faces](#what-the-paper-does-not-say){memory}."
@@ -353,8 +353,8 @@ def _method(found: Examination) -> str:
         "both sides of it. Rotated pictures and very different crops are missed.\n\n"
         "A picture is *blank* where its grey levels deviate by less than "
         f"{method['blank_deviation']:g}, and *no photograph* where the entropy of its grey levels "
-        f"is below {method['placeholder_entropy']:g} bits, as in a notice or a sign. A photograph "
-        "of something else than a face is not found so."
+        f"is below {method['placeholder_entropy']:g} bits, as in a notice or a sign. Photographs "
+        "of things other than faces go undetected."
     )
 
 
