@@ -120,13 +120,13 @@ def selected(chosen: Selection) -> Markdown:
     emotion, always = chosen.always
     if not chosen.measures:
         return Markdown(
-            "**This heat map decides nothing**: its best cell is not more than one standard error "
+            "**Inconclusive**: even the best cell is not more than one standard error "
             f"above always “{emotion}”, so none of its numbers is a measurement. "
             f"{_one_answer(chosen)}"
         )
     best = chosen.cells.loc[chosen.best, "accuracy"]
     sentences = [
-        f"The best cell is {_values(chosen.best)}: {tables.percent(best)} of the images outside, "
+        f"The best cell is {_values(chosen.best)}: {tables.percent(best)} of the held-out fold, "
         f"where always “{emotion}” gets {tables.percent(always)} right.",
         f"The one-standard-error choice is {_values(chosen.one_standard_error)}.",
         _of_the_paper(chosen),
@@ -139,7 +139,7 @@ def _one_answer(chosen: Selection) -> str:
     """How many networks told no faces apart."""
     return (
         f"{chosen.of_one_answer:,} of the {len(chosen.found.trainings):,} networks gave all "
-        "images outside the same answer."
+        "held-out images the same answer."
         if chosen.of_one_answer
         else ""
     )
@@ -323,12 +323,12 @@ def copies(found: Examination) -> Markdown:
     exact, near = found.exact, found.near
     return Markdown(
         f"Of all {sum(found.images.values()):,} images, {found.copies_in_all:,} equal an earlier "
-        f"one pixel for pixel. {sum(near.sizes.values()):,} photographs stand in the dataset more "
-        "than once, as copies or cropped, mirrored, lit or compressed in another way. "
-        f"{exact.contradicting_groups:,} pictures have more than one label, as "
-        f"{exact.contradicting_images:,} images; of the photographs, {near.contradicting_groups:,} "
-        f"have, as {near.contradicting_images:,} images. Nothing was excluded: the paper trains "
-        "and evaluates on the dataset as it is.\n\n"
+        f"one pixel for pixel. {sum(near.sizes.values()):,} photographs occur more than once, as "
+        "copies or cropped, mirrored, lit or compressed in another way. "
+        f"{exact.contradicting_groups:,} distinct images ({exact.contradicting_images:,} files) "
+        f"carry conflicting labels; counting near-duplicates, {near.contradicting_groups:,} "
+        f"photographs ({near.contradicting_images:,} files) do. Nothing was excluded: the paper "
+        "trains and evaluates on the dataset as it is.\n\n"
         f"```{{dropdown}} How they were found\n{_method(found)}\n```"
     )
 
@@ -339,19 +339,19 @@ def _method(found: Examination) -> str:
     size = f"{method['frequencies']:g}"
     return (
         "Two images are *copies* where all their pixels are equal. They are of *one photograph* by "
-        "two comparisons. The first describes each picture by the low frequencies "
+        "two comparisons. The first describes each image by the low frequencies "
         f"({size} by {size}) of the cosine transform of {method['windows']:g} windows, "
         f"{method['centre_window']:g} or {method['smaller_window']:g} pixels wide, standardised "
-        "over all pictures; every two pictures whose descriptions have a cosine above "
+        "over all images; every two images whose descriptions have a cosine above "
         f"{method['candidate_cosine']:g}, as they are or one of them mirrored, are candidates: "
-        f"{found.candidates:,} pairs. The second searches for the inner part of one picture in the "
+        f"{found.candidates:,} pairs. The second searches for the inner part of one image in the "
         f"other, over shifts of up to {method['reach']:g} pixels and zooms of "
         f"{method['least_zoom']:g} to {method['greatest_zoom']:g}, by the correlation of their "
         f"detail between blurs of {method['fine_blur']:g} and {method['broad_blur']:g} pixels; "
         f"above {method['same_photograph']:g} they are of one photograph: {found.linked:,} pairs, "
         f"{found.linked_mirrored:,} of them mirrored. The threshold was set by looking at pairs on "
-        "both sides of it. Rotated pictures and very different crops are missed.\n\n"
-        "A picture is *blank* where its grey levels deviate by less than "
+        "both sides of it. Rotated images and very different crops are missed.\n\n"
+        "An image is *blank* where its grey levels deviate by less than "
         f"{method['blank_deviation']:g}, and *no photograph* where the entropy of its grey levels "
         f"is below {method['placeholder_entropy']:g} bits, as in a notice or a sign. Photographs "
         "of things other than faces go undetected."

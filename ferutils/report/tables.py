@@ -416,7 +416,7 @@ def inspected(found: Inspection) -> pd.DataFrame:
     """What was seen of the networks as built.
 
     Columns: Network, Optimiser, Hidden layers, Loss before training, Weights with a gradient,
-    Learned by heart, Outputs vary.
+    Memorised, Outputs vary.
     """
     return pd.DataFrame(
         [
@@ -427,7 +427,7 @@ def inspected(found: Inspection) -> pd.DataFrame:
                 "Loss before training": f"{network.first_loss:.3f}",
                 "Weights with a gradient": f"{network.trainable - len(network.without_gradient)} "
                 f"of {network.trainable}",
-                "Learned by heart": f"{percent(network.accuracy, 0)} in {network.steps} steps",
+                "Memorised": f"{percent(network.accuracy, 0)} in {network.steps} steps",
                 "Outputs vary": _yes(network.varies_in_training) + " in training, "
                 f"{_yes(not network.same_at_inference)} at inference",
             }
