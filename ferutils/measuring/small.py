@@ -150,16 +150,15 @@ def _epoch(model, recipe: Recipe, images, wanted, number: int, averages: list[np
     """One pass over the images, which also moves the averages; the mean loss, nats."""
     random = np.random.default_rng([recipe.seed, number])
     order, size = random.permutation(len(images)), recipe.batch_size
-    planned = steps(images, recipe)
-    model.reset_metrics()
+    planned, losses = steps(images, recipe), []
     for step in range(planned):
         chosen = order[step * size : (step + 1) * size]
         pixels = changed(images[chosen], recipe, random)
-        loss = model.train_on_batch(*mixed(pixels, wanted[chosen], recipe, random))
+        losses.append(model.train_on_batch(*mixed(pixels, wanted[chosen], recipe, random)))
         done = (number - 1) * planned + step + 1
         if done % EVERY == 0 or step == planned - 1:
             _average(averages, model.get_weights(), recipe.averaging, done)
-    return float(loss)
+    return float(np.mean(losses))
 
 
 def _average(averages: list[np.ndarray], now: list[np.ndarray], averaging: float, done: int):
