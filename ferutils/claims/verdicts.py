@@ -81,7 +81,11 @@ def inference_gap(record: Record) -> float:
 
 
 def findings(paper: Paper, study: Study) -> list[Finding]:
-    """Every claim of the paper, in its order, with measurements and verdict."""
+    """Every claim of the paper, in its order, with measurements and verdict.
+
+    Raises:
+        ValueError: as `find`.
+    """
     return [find(paper, study, claim) for claim in paper.claims]
 
 
@@ -102,7 +106,11 @@ def distinct(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Finding:
-    """One claim with measurements and verdict."""
+    """One claim with measurements and verdict.
+
+    Raises:
+        ValueError: as `selection.read` and `lead`.
+    """
     if is_selected(claim):
         return _selected(claim)
     if claim.quantity in COMPARISONS:
@@ -159,6 +167,9 @@ def lead(study: Study, first: str, second: str) -> Lead | None:
     """By how much one network leads another on all images of the split that both followed.
 
     None where one of them has no run of the paper's size; an interval of NaN where it has too few.
+
+    Raises:
+        ValueError: their runs did not see the same images.
     """
     sides = [
         [one for one in study.by_model[name] if not one.recipe.reduced] for name in (first, second)
@@ -173,7 +184,11 @@ def lead(study: Study, first: str, second: str) -> Lead | None:
 
 
 def corrected(study: Study) -> dict[frozenset[str], float]:
-    """The p-values of the pairs of FAMILY, corrected by Holm; of an untested pair, 1."""
+    """The p-values of the pairs of FAMILY, corrected by Holm; of an untested pair, 1.
+
+    Raises:
+        ValueError: as `lead`.
+    """
     leads = [lead(study, *pair) for pair in FAMILY]
     raw = [one.p_value if one and not math.isnan(one.p_value) else 1.0 for one in leads]
     return dict(zip(map(frozenset, FAMILY), metrics.holm(raw), strict=True))

@@ -123,6 +123,9 @@ def weights_sums(record: Record) -> set[str]:
     """The sums that the weights of a run may have; none where its record has none.
 
     A run of the report that was trained again has a second record, which its weights belong to.
+
+    Raises:
+        ValueError: as `runs.read_run`, of the second record.
     """
     again = paths.new_runs() / record.run.id
     every = [record.run, *([runs.read_run(again)] if (again / "run.json").is_file() else [])]
@@ -134,6 +137,9 @@ def trained(record: Record):
 
     The network is built by this package and only arrays are read from the file, in Keras' weights
     format: neither a pickled object nor code can come in with it.
+
+    Raises:
+        ValueError: the weights are not at hand, damaged, or not those of the run.
     """
     path = _weights(record)
     backend.load()

@@ -244,6 +244,9 @@ def summary(
         linear: the baseline that stands beside the networks.
         examined: which photographs of the split are in Training too.
         split: the held-out split that the answers are about.
+
+    Raises:
+        ValueError: as `comparison_tables.leads`.
     """
     leads = comparison_tables.leads(study, linear, examined)
     leads = leads[leads["split"] == split].set_index(["networks", "faces"])
@@ -359,7 +362,11 @@ def _method(found: Examination) -> str:
 
 
 def leaked(found: Study, linear: Linear, examined: Examination, split: str) -> Markdown:
-    """What photographs that are in Training too do to the comparison of shallow and improved."""
+    """What photographs that are in Training too do to the comparison of shallow and improved.
+
+    Raises:
+        ValueError: as `comparison_tables.leads`.
+    """
     leads = comparison_tables.leads(found, linear, examined)
     pair = leads[(leads["networks"] == "improved and shallow") & (leads["split"] == split)]
     told = {one.faces: one for one in pair.itertuples()}

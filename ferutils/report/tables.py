@@ -167,6 +167,9 @@ def performance(record: Record) -> pd.DataFrame:
 
     Columns: Split, Images, Accuracy (95 % interval), Macro-F1, Loss (nats), and the accuracy of
     each baseline and of People.
+
+    Raises:
+        ValueError: as `baselines.read`.
     """
     beside = baselines.beside(record, baselines.read())
     rows = []
@@ -209,6 +212,9 @@ def table_3(paper: Paper, found: Study) -> pd.DataFrame:
     """The paper's Table 3 beside ours, a row per figure.
 
     Columns: Model, Measure, Paper, Ours, Runs, Verdict.
+
+    Raises:
+        ValueError: as `verdicts.find`.
     """
     rows = []
     for claim in paper.table_3():
@@ -232,6 +238,9 @@ def claimed_and_measured(paper: Paper, found: Study) -> pd.DataFrame:
     """The figures of Table 3 as numbers, for `figures.claimed_and_measured`.
 
     Columns: model, measure, claimed, margin, measured, low, high.
+
+    Raises:
+        ValueError: as `verdicts.find`.
     """
     rows = []
     for claim in paper.table_3():
