@@ -121,7 +121,7 @@ def test_without_a_probe_tables_and_figures_are_empty():
         probe_figures.attention([]),
         probe_figures.filters([]),
     ):
-        assert not any(ax.lines or ax.images for ax in axes.flat)
+        assert not any(ax.lines or ax.images or ax.collections for ax in axes.flat)
 
 
 def test_what_a_shift_of_one_pixel_does_is_said_of_each_network():

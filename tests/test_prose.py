@@ -168,13 +168,13 @@ def of_results(*found):
 
 def test_the_summary_counts_results_once():
     sure = summarised(of_results(R, N, U, U, T))["How sure is this?"]
-    assert sure.startswith("Of 5 results, 2 are undecided, 1 not tested; ")
+    assert sure.startswith("2 of 5 results are undecided, 1 not tested; ")
 
 
 def test_the_summary_says_how_many_runs_it_rests_on_and_which_are_reduced():
     found = study(record("shallow"), record("shallow", seed=1), record("deep", epochs=2))
     sure = summarised(found=found)["How sure is this?"]
-    assert sure.endswith("runs behind Table 3: 2 shallow, 0 improved, 1 deep (reduced).")
+    assert sure.endswith("runs: 2 shallow, 0 improved, 1 deep (reduced).")
 
 
 def answering(model, seed, right):
@@ -208,8 +208,7 @@ def test_the_summary_says_whether_dropout_helps_on_new_faces(memorises):
 def test_the_summary_sets_the_deep_network_beside_the_improved_one():
     deep = summarised()["Is the deep network better?"]
     assert deep == (
-        "Table 3 prints 58% for it and 60% for the improved one; in our runs it trails by "
-        "0.0 points on new faces."
+        "Table 3 prints 58%, and 60% for the improved one; ours trails by 0.0 points on new faces."
     )
     assert "ours is not tested" in summarised(found=study())["Is the deep network better?"]
 

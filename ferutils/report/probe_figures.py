@@ -38,8 +38,10 @@ def _colours(networks: Sequence[str]) -> dict[str, str]:
 
 
 def _handles(colours: dict[str, str]) -> tuple[list[Line2D], list[str]]:
+    """A line for each network; what all their names end with is left out."""
     lines = [Line2D([], [], color=one, lw=2, marker="o", ms=4) for one in colours.values()]
-    return lines, list(colours)
+    ends = {name.partition(", ")[2] for name in colours}
+    return lines, [name.partition(", ")[0] if len(ends) == 1 else name for name in colours]
 
 
 def steadiness(table: pd.DataFrame) -> np.ndarray:
@@ -125,8 +127,9 @@ def attention(probed: Sequence[Probed]) -> np.ndarray:
     )
     for (name, kind), some in zip(rows, axes):
         for emotion, ax in zip(EMOTIONS, some):
-            ax.imshow(_mean_map(networks[name], emotion, kind), cmap=HEAT, vmin=0,
-                      extent=(0, IMAGE_SIZE, IMAGE_SIZE, 0), interpolation="bilinear")  # fmt: skip
+            values = _mean_map(networks[name], emotion, kind)
+            edges = np.linspace(0, IMAGE_SIZE, len(values) + 1)
+            ax.pcolormesh(edges, edges, values, cmap=HEAT, vmin=0)  # as paths: dark pages recolour
             _face(ax)
         some[0].set_ylabel(f"{name.split(',')[0]}\n{MAPS[kind]}", fontsize="small")
     for emotion, ax in zip(EMOTIONS, axes[0]):

@@ -257,9 +257,9 @@ def summary(
         "Does dropout help?": _dropout(leads),
         "Can accuracies on FER-2013 be trusted?": f"{tables.percent(share, 0)} of {split} shows a "
         "[photograph that is also in Training](dataset.ipynb).",
-        "How sure is this?": f"Of {counts.total()} results, {counts[Verdict.UNDECIDED]} are "
-        f"[undecided](claims.ipynb), {counts[Verdict.NOT_TESTED]} not tested; runs behind Table 3: "
-        f"{_runs(study)}.",
+        "How sure is this?": f"{counts[Verdict.UNDECIDED]} of {counts.total()} results are "
+        f"[undecided](claims.ipynb), {counts[Verdict.NOT_TESTED]} not tested; "
+        f"runs: {_runs(study)}.",
     }
     return Markdown("\n\n".join(f"**{name}** {answer}" for name, answer in answers.items()))
 
@@ -268,17 +268,14 @@ def _deep(paper: Paper, study: Study, leads: pd.DataFrame) -> str:
     """The deep network beside the improved one: as printed, and as measured on new faces."""
     claims = {claim.quantity: claim.printed for claim in paper.table_3()}
     deep, improved = (claims[f"{one}.validation_accuracy"] for one in ("deep", "improved"))
-    printed = f"Table 3 prints {deep} for it and {improved} for the improved one"
+    printed = f"Table 3 prints {deep}, and {improved} for the improved one"
     records = study.by_model["deep"]
     pair = f"{tables.network(records[0])} and improved" if records else ""
     if (pair, "new") not in leads.index:
         return f"{printed}; ours is not tested yet."
     gap = leads.loc[(pair, "new"), "value"]
     way = "leads" if gap > 0 else "trails"
-    return (
-        f"{printed}; in our runs it [{way} by {100 * abs(gap):.1f} points](comparison.ipynb) "
-        "on new faces."
-    )
+    return f"{printed}; ours [{way} by {100 * abs(gap):.1f} points](comparison.ipynb) on new faces."
 
 
 def _dropout(leads: pd.DataFrame) -> str:
