@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import EngFormatter, MaxNLocator, MultipleLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from ferutils.claims.selection import Selection
@@ -72,7 +72,6 @@ LAYER_COLOURS = {
     "Dense": WINE,
 }
 PARTS = {"training": ("--", INDIGO), "validation": ("-", ROSE)}
-WHOSE = {"this report's": INDIGO, "the paper's": ROSE, "published": GREEN}
 UNITS_OF = {"accuracy": "share", "loss": "nats"}
 UNITS = {f"{part}_{quantity}": unit for quantity, unit in UNITS_OF.items() for part in PARTS}
 INTERVAL = ["value", "low", "high"]  # columns of a score with its interval
@@ -643,33 +642,4 @@ def means(table: pd.DataFrame) -> Axes:
     names = ("mean_share", *ENDS, "validation_accuracy_share", "seed")
     columns = dict(zip([*INTERVAL, "measured", "seeds"], names, strict=True))
     figure.plotted = table.explode(["seeds", "measured"]).rename(columns=columns)
-    return ax
-
-
-def sizes(table: pd.DataFrame, limits: Sequence[int]) -> Axes:
-    """Accuracy against bytes, a point per file, with each network's name at its largest.
-
-    Args:
-        table: rows with columns network, form, whose, bytes and accuracy_share.
-        limits: bytes that are marked by dashed lines.
-    """
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
-    for at in limits:
-        ax.axvline(at, ls="--", lw=1, color=SILVER, zorder=0)
-    for (whose, colour), marker in zip(WHOSE.items(), "osD", strict=True):
-        some = table[table["whose"] == whose]
-        ax.plot(some["bytes"], some["accuracy_share"], marker, mfc="none", mec=colour, label=whose)
-    for name, some in table.groupby("network", sort=False):
-        largest = some[some["bytes"] == some["bytes"].max()]
-        left = some["whose"].iloc[0] == "published"  # ours are of its size, to its right
-        ax.annotate(name, (largest["bytes"].iloc[0], largest["accuracy_share"].mean()),
-                    (-7 if left else 7, 0), textcoords="offset points", va="center",
-                    ha="right" if left else "left")  # fmt: skip
-    ax.set(xscale="log", xlabel="size of the file", ylabel="accuracy on PrivateTest")
-    ax.margins(0.26, 0.1)
-    ax.xaxis.set_major_formatter(EngFormatter("B", sep="\u00a0"))
-    percent_axis(ax.yaxis, decimals=None)
-    ax.grid(axis="y")
-    legend_below(figure, *ax.get_legend_handles_labels(), 3)
-    figure.plotted = table
     return ax

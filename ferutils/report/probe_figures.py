@@ -131,9 +131,9 @@ def attention(probed: Sequence[Probed]) -> np.ndarray:
             edges = np.linspace(0, IMAGE_SIZE, len(values) + 1)
             ax.pcolormesh(edges, edges, values, cmap=HEAT, vmin=0)  # as paths: dark pages recolour
             _face(ax)
-        some[0].set_ylabel(f"{name.split(',')[0]}\n{MAPS[kind]}", fontsize="small")
+        some[0].set_ylabel(f"{name.split(',')[0]}\n{MAPS[kind]}")
     for emotion, ax in zip(EMOTIONS, axes[0]):
-        ax.set_title(emotion, loc="center", fontsize="small", fontweight="normal")
+        ax.set_title(emotion, loc="center", fontweight="normal")
     figure.plotted = _values(networks)
     return axes
 
@@ -151,7 +151,7 @@ def _face(ax: Axes) -> None:
         ax.add_patch(Arc((centre, 13.5), 10, 4, theta1=180, theta2=360, ec=INK, lw=0.8))
     ax.plot([24, 21.5, 26], [20, 29, 29], color=INK, lw=0.8)
     ax.add_patch(Ellipse((24, 38), 14, 4, **line))
-    ax.set(xlim=(0, IMAGE_SIZE), ylim=(IMAGE_SIZE, 0), xticks=[], yticks=[])
+    ax.set(xlim=(0, IMAGE_SIZE), ylim=(IMAGE_SIZE, 0), xticks=[], yticks=[], aspect="equal")
     for side in ax.spines.values():
         side.set_visible(False)
 
@@ -191,6 +191,13 @@ def filters(probed: Sequence[Probed]) -> np.ndarray:
         ax.set(title=name, xticks=[], yticks=[])
         for side in ax.spines.values():
             side.set_visible(False)
+    axes[0, 0].figure.plotted = pd.DataFrame(
+        [
+            {"network": name, "kernel": kernel, "row": row, "column": column, "weight": value}
+            for name, some in networks.items()
+            for (kernel, row, column), value in np.ndenumerate(some[0].filters)
+        ]
+    )
     return axes[:, 0]
 
 
