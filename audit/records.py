@@ -20,6 +20,7 @@ LINEAR = "linear classifier"
 # What a recipe is where an entry of the study says nothing.
 USUAL = {"epochs": 10, "batch_size": 64, "augmentation": "none", "validation_split": "PublicTest"}
 USUAL |= {"train_images": None, "evaluation_images": None, "kept_epoch": "last"}
+USUAL |= {"order": "fresh", "weight_decay": 0.0, "max_norm": 0.0}
 USUAL |= {"precision": "float32", "learning_rate": 1e-3, "hidden_neurons": 1024}
 DEEP = {"learning_rate": 1e-4, "hidden_neurons": 512}
 DROPOUT = {"improved": (0.25, 0.5), "deep": (0.25, 0.5), "improved_text": (0.25, 0.0)}

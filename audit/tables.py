@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from audit import probes, small
 from audit import records as r
 from audit.records import LINEAR, MODELS, SPLITS, Book, interval, scores, spread
 
@@ -334,6 +335,8 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "comparison-rarest": (rarest, (), ("Network",)),
     "readings-text": (nearer, ("text", "as in the text"), ("Network", "Figure")),
     "readings-augmented": (nearer, ("augmented", "augmented"), ("Network", "Figure")),
+    "readings-order": (variants, ("order",), ("Network", "Recipe")),
+    "stability-accuracy": (variants, ("weights",), ("Network", "Recipe")),
     "readings-batch-size": (variants, ("batch size",), ("Network", "Recipe")),
     "readings-dropout": (variants, ("dropout",), ("Network", "Recipe")),
     "readings-precision": (variants, ("precision",), ("Network", "Recipe")),
@@ -345,6 +348,12 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "crossvalidation-deep-cells": (cells, ("deep",), ("Learning rate", "Hidden neurons")),
     "introduction-at-a-glance": (at_a_glance, (), ("What",)),
     "two-runs-verdicts": (mcnemar, (), ("Split",)),
+    "stability-changes": (probes.changes, (), ("Change", "Strength")),
+    "stability-sizes": (probes.sizes, (), ("Network",)),
+    "attention-parts": (probes.parts, (), ("Network", "Emotion")),
+    "attention-mistakes": (probes.mistakes, (), ("Network",)),
+    "small-answers": (small.answers, (), ("Network", "Form")),
+    "small-costs": (small.costs, (), ("Network", "Form")),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),
 }

@@ -790,10 +790,29 @@ def measure_networks() -> None:
     inspection.write(inspecting.inspect())
 
 
+@measure.command("probe")
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+def measure_probe(names: tuple[str, ...]) -> None:
+    """Change faces and cover parts of them, and see what the networks of runs answer.
+
+    Needs the weights that a run leaves in the cache.
+    """
+    from ferutils.records import examination, probes
+
+    records, dataset = [_find_run(name)[1] for name in names], _published()
+    _load_keras()
+    from ferutils.measuring import probing
+
+    known = examination.read().near_in_training
+    for record in records:
+        click.echo(f"Run {record.run.id}: {record.recipe.name}")
+        probes.write(probing.probe(record, dataset, known, click.echo))
+
+
 @main.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(yes: bool) -> None:
-    """Remove what interrupted work left behind.
+    """Delete leftovers of interrupted runs.
 
     Unfinished records and temporary files. A finished record is never removed, nor a whole
     checkpoint, from which its training goes on, nor what changed in the last ten minutes, which may
@@ -866,7 +885,7 @@ def _remove(path: Path) -> bool:
     "images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 def predict(run: str, images: tuple[Path, ...]) -> None:
-    """Say what the network of a run answers to image files.
+    """Classify image files with a run's network.
 
     An IMAGE is a PNG or JPEG file that a face fills. It is made grey, the largest square around
     its centre is cut out, and that is resized to 48 x 48 pixels. The answers are the network's

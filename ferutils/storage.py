@@ -45,14 +45,22 @@ def writing_in(folder: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all.
+
+    Raises:
+        OSError: as `writing_in`.
+    """
     with whole(path) as file:
         file.write(content)
 
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to write into, which takes its name when all of it is on the disk, or is not there."""
+    """A file to write into, which takes its name when all of it is on the disk, or is not there.
+
+    Raises:
+        OSError: as `writing_in`.
+    """
     part = path.parent / f".{path.name}-{os.getpid()}.part"
     try:
         with writing_in(path.parent):

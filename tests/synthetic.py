@@ -8,7 +8,10 @@ from myst_parser.docutils_ import Parser
 
 from ferutils.claims import paper, selection
 from ferutils.dataset import fer2013
+from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records import crossvalidation, recipes, runs
+from ferutils.records.keeping import HELD_OUT
+from ferutils.records.probes import CHANGES, Answers, Attention, Changed, Probe, Probed, Weights
 from ferutils.records.study import Entry, Group, Study
 
 PAPER = paper.load()
@@ -148,3 +151,51 @@ def selected(accuracies, model="shallow", trainings=None, **changed):
         trainings=done,
     )
     return selection.Selection(model, settings, found)
+
+
+# Networks that nobody probed.
+SUM = "a" * 64
+PLACES = 11  # of the square, in a row
+
+
+def answered(right=60, changed=0, new_right=20):
+    """Answers to the images of both held-out splits, the same for both."""
+    one = Answers(images=100, right=right, new=40, new_right=new_right, changed=changed)
+    return dict.fromkeys(HELD_OUT, one)
+
+
+def looking_at(rows, columns):
+    """Maps where only these places of the square lower the probability."""
+    drops = np.full((PLACES, PLACES), -0.1)
+    drops[rows, columns] = 0.2
+    return Attention(images=5, occlusion=drops.tolist(), grad_cam=[[0.5, 0.5], [0, 0]])
+
+
+def probed(model="shallow", seed=0, changes=None, attention=None, end=3.0, **parameters):
+    """A run with what was measured of it; changes give, by kind and strength, the answers."""
+    run = record(model, seed=seed, run={"weights_sha256": SUM}, **parameters)
+    found = Probe(
+        run=run.run.id,
+        weights_sha256=SUM,
+        seed=0,
+        unchanged=answered(),
+        changed=[
+            Changed(
+                kind=kind,
+                strength=one,
+                splits=(changes or {}).get((kind, one), answered(changed=10, new_right=16)),
+            )
+            for kind, (_, strengths) in CHANGES.items()
+            for one in strengths
+        ],
+        weights=[
+            Weights(layer=name, values=50, start=1.0, end=end, spectral=2.0, largest=0.5)
+            for name in ("conv2d", "dense")
+        ],
+        square=8,
+        step=4,
+        attention=attention or dict.fromkeys(EMOTIONS, looking_at(slice(None), slice(None))),
+        filters=[np.eye(3).tolist()] * 32,
+        environment=run.run.environment,
+    )
+    return Probed(run, found)

@@ -8,11 +8,12 @@ import pytest
 from ferutils import paths
 from ferutils.claims import metrics, paper, selection, verdicts
 from ferutils.dataset import fer2013
-from ferutils.records import baselines, examination, inspection, small, study
+from ferutils.records import baselines, examination, inspection, probes, small, study
 from ferutils.report import (
     backends,
     comparison_tables,
     dataset_tables,
+    probe_tables,
     reading_tables,
     run_tables,
     selection_tables,
@@ -37,6 +38,7 @@ def calls():
     by_backend = backends.read()
     ours, papers = small.read_all()
     phones = small_tables.groups(ours, papers)
+    probed = probes.read(found.records)
     return {
         metrics.confusion: lambda: metrics.confusion(one.predictions["PublicTest"]),
         metrics.recall: lambda: metrics.recall(one.predictions["PublicTest"]),
@@ -74,6 +76,12 @@ def calls():
         selection_tables.settings: lambda: selection_tables.settings(every),
         selection_tables.verdicts: lambda: selection_tables.verdicts(every),
         selection_tables.cells: lambda: selection_tables.cells(every[0]),
+        probe_tables.steps: lambda: probe_tables.steps(probed),
+        probe_tables.steadiness: lambda: probe_tables.steadiness(probed),
+        probe_tables.weights: lambda: probe_tables.weights(probed),
+        probe_tables.layers: lambda: probe_tables.layers(probed),
+        probe_tables.parts: lambda: probe_tables.parts(probed),
+        probe_tables.mistakes: lambda: probe_tables.mistakes(found),
         small_tables.answers: lambda: small_tables.answers(phones, examined),
         small_tables.costs: lambda: small_tables.costs(phones),
         small_tables.trainings: lambda: small_tables.trainings(ours),
@@ -98,7 +106,7 @@ def calls():
 
 # Columns that are named after what the frame is about: emotions, splits, runs, networks, verdicts.
 OF_ITS_CONTENT = (*fer2013.EMOTIONS, *fer2013.SPLITS, "seed", "network", "produced", "undecided")
-OF_ITS_CONTENT += ("not tested", "As in the text", "Linear")
+OF_ITS_CONTENT += ("not tested", "As in the text", "Linear", "shallow", "improved", "deep")
 
 
 def test_every_column_stands_in_the_docstring(calls):

@@ -83,7 +83,7 @@ def test_contradicting_labels_are_told_by_pair_and_only_where_there_are_some():
 
 def test_the_sentences_on_copies_name_counts_and_method_of_the_record():
     text = prose.copies(FOUND).data
-    for words in ("15 equal", "4 photographs", "as 10 images", "1,234 pairs", "7 of them mirrored"):
+    for words in ("15 equal", "4 photographs", "(10 files)", "1,234 pairs", "7 of them mirrored"):
         assert words in text
     assert f"above {METHOD['same_photograph']:g}" in text
     other = FOUND.model_copy(update={"method": METHOD | {"same_photograph": 0.5}})

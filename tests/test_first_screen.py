@@ -216,6 +216,7 @@ def test_the_parts_stand_in_the_order_of_questions():
         "The three networks",
         "How do they compare?",
         "Where does the paper disagree with itself?",
+        "What the paper leaves to others",
         "Do it yourself",
         "Every run",
     ]

@@ -1,5 +1,6 @@
 """What pages embed for their scripts: whole, safe in HTML, small enough for hundreds of runs."""
 
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -85,6 +86,15 @@ def test_each_kind_has_the_scripts_that_it_needs(shown):
         assert f'    "{kind}": [' in needs
     for script in re.findall(r'"((?:interactive|vendor)/[^"]+)"', needs):
         assert (paths.BOOK / "_static" / script).is_file(), script
+
+
+def test_the_bundle_of_d3_is_as_it_was_made_and_holds_what_the_scripts_call():
+    static = paths.BOOK / "_static"
+    head, _, code = (static / "vendor" / "d3.min.js").read_text().partition("*/\n")
+    assert hashlib.sha256(code.encode()).hexdigest() in head
+    (exported,) = re.findall(r"export \{(.*?)\}", head, re.DOTALL)
+    scripts = "".join(file.read_text() for file in (static / "interactive").glob("*.js"))
+    assert set(re.findall(r"\bd3\s*\.(\w+)", scripts)) == set(re.findall(r"\w+", exported))
 
 
 # ---- curves -------------------------------------------------------------------------------------

@@ -126,6 +126,33 @@ def test_the_optimiser_is_adam_with_the_recipes_learning_rate(built, model):
     assert float(optimizer.learning_rate) == pytest.approx(recipes.PAPER[model]["learning_rate"])
 
 
+def trained_a_little(images, labels, **parameters):
+    keras.utils.set_random_seed(0)
+    model = models.build(recipes.make(model="improved", hidden_neurons=16, **parameters))
+    for _ in range(3):
+        model.fit(images, labels, batch_size=len(labels), shuffle=False, verbose=0)
+    return {one.path.split("/", 1)[1]: one.numpy() for one in model.trainable_weights}
+
+
+def test_weight_decay_makes_kernels_smaller_and_spares_biases(drawn):
+    rate = {"learning_rate": 1e-2, "dropout_convolution": 0.0, "dropout_dense": 0.0}
+    usual = trained_a_little(*drawn, **rate)
+    decayed = trained_a_little(*drawn, weight_decay=0.9, **rate)
+    for (name, weight), other in zip(usual.items(), decayed.values()):
+        smaller = np.linalg.norm(other) < np.linalg.norm(weight)
+        assert smaller or not name.endswith("kernel"), name
+    first_bias = next(name for name in usual if name.endswith("bias"))
+    assert np.allclose(usual[first_bias], list(decayed.values())[1], atol=0.02)
+
+
+def test_no_neuron_or_filter_has_a_larger_norm_than_the_recipe_allows(drawn):
+    bound = 0.3
+    for name, weight in trained_a_little(*drawn, max_norm=bound).items():
+        if name.endswith("kernel"):
+            norms = np.linalg.norm(weight.reshape(-1, weight.shape[-1]), axis=0)
+            assert norms.max() <= bound + 1e-4, name
+
+
 # The paper's sanity checks
 
 

@@ -46,7 +46,7 @@ def calls(cell):
 
 def is_figure(cell):
     return any(
-        module == "figures" and name != "house_style" for module, name, arguments in calls(cell)
+        str(module).endswith("figures") and name != "house_style" for module, name, _ in calls(cell)
     )
 
 

@@ -50,6 +50,12 @@ def test_every_direct_dependency_says_its_use_and_is_locked():
         assert re.search(rf"^{name}==.*\\\n +--hash=sha256:", lock, re.MULTILINE), name
 
 
+def test_every_github_action_is_a_commit_and_says_its_version():
+    for file in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for action in re.findall(r"uses: (.*)", file.read_text()):
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
 def test_an_environment_of_another_folder_stays_where_a_link_leads_to_it(tmp_path):
     there, here = tmp_path / "there", tmp_path / "here"
     there.mkdir()

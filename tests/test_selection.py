@@ -272,7 +272,7 @@ def test_what_is_current_whole_and_finished_needs_no_notice(monkeypatch):
         (BY_RATE, ["other value differ", "by chance"], ["decides nothing"]),
         (
             BELOW,
-            ["decides nothing", "above always “happy”"],
+            ["Inconclusive", "above always “happy”"],
             ["by chance", "best cell is learning"],
         ),
         (NONE, ["Open"], []),

@@ -9,7 +9,7 @@ from ferutils.dataset import fer2013
 from ferutils.records import examination
 from ferutils.records import small as records
 from ferutils.records.small import FORMS, MIRRORED, Formats
-from ferutils.report import figures, origin, small_tables
+from ferutils.report import origin, small_figures, small_tables
 
 EXAMINED = examination.read()
 
@@ -167,6 +167,6 @@ def test_the_figure_has_a_point_for_each_file_and_for_runs_whose_files_were_not_
     table = small_tables.sizes(FOUND, study(record(), record("improved")), records.peer())
     counts = table["network"].value_counts()
     assert counts["small"] == 10 and counts["shallow"] == 4 and counts["improved"] == 1
-    ax = figures.sizes(table, list(records.NETWORKS.values()))
+    ax = small_figures.sizes(table, list(records.NETWORKS.values()))
     assert ax.get_xscale() == "log"
     assert sum(len(line.get_xdata()) for line in ax.lines[2:]) == len(table)

@@ -211,7 +211,7 @@ def test_the_network_of_a_run_is_exported_as_it_answers(tmp_path, monkeypatch):
     backend.load()
     one = record(hidden_neurons=16, precision="mixed_bfloat16")
     trained_model = models.build(one.recipe)
-    monkeypatch.setattr(predicting, "_trained", lambda _: trained_model)
+    monkeypatch.setattr(predicting, "trained", lambda _: trained_model)
     model = litert.of_run(one)
     plain = models.build(one.recipe.model_copy(update={"precision": "float32"}))
     plain.set_weights(trained_model.get_weights())

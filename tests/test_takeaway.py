@@ -211,7 +211,11 @@ def installed(python, folder):
 def test_what_colab_is_asked_to_install_is_what_the_package_imports():
     """Each module comes from a requirement, from Jupyter itself, or is optional."""
     of_jupyter = {"IPython", "matplotlib_inline", "nbformat"}
-    without = {"jax", "torch", "pyarrow", "ferutils"} | of_jupyter | sys.stdlib_module_names
+    without = (
+        {"jax", "torch", "pyarrow", "ai_edge_litert", "ferutils"}
+        | of_jupyter
+        | sys.stdlib_module_names
+    )
     modules = elsewhere.imported() - without
     found = importlib.metadata.packages_distributions()
     imported = {found[module][0].lower() for module in modules} - {"tensorflow"}

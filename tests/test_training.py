@@ -138,7 +138,7 @@ def test_another_seed_gives_other_numbers(trained, random_recipe, drawn):
     assert other.history["training_loss"][0] != first.history["training_loss"][0]
 
 
-def test_the_order_of_images_changes_from_epoch_to_epoch(drawn, monkeypatch):
+def test_the_order_of_images_changes_from_epoch_to_epoch_unless_it_is_repeated(drawn, monkeypatch):
     orders = []
 
     def fit(self, images, labels, **options):
@@ -148,10 +148,11 @@ def test_the_order_of_images_changes_from_epoch_to_epoch(drawn, monkeypatch):
     model = models.build(small_recipe())
     monkeypatch.setattr(type(model), "fit", fit)
     split = drawn.splits["Training"]
-    for seed, epoch in ((0, 1), (0, 2), (1, 1), (0, 1)):
+    repeated = {"order": "repeated"}
+    for epoch, parameters in ((1, {}), (2, {}), (1, {"seed": 1}), (1, {}), (2, repeated)):
         with pytest.raises(StopIteration):
-            training.epoch(model, small_recipe(seed=seed), {"Training": split}, epoch)
-    assert orders[0] == orders[3]
+            training.epoch(model, small_recipe(**parameters), {"Training": split}, epoch)
+    assert orders[0] == orders[3] == orders[4]
     assert len({tuple(order) for order in orders}) == 3
     assert sorted(orders[0]) == sorted(split.labels.tolist())
 

@@ -5,13 +5,14 @@ Needs no dataset and no Keras.
 
 import numpy as np
 import pytest
-from synthetic import DRAWN, PAPER, answers, group, layers, record, study
+from synthetic import DRAWN, PAPER, answered, answers, group, layers, probed, record, study
 
 from ferutils.claims import verdicts
 from ferutils.claims.paper import Verdict
 from ferutils.dataset.fer2013 import SPLITS
-from ferutils.records import crossvalidation, examination, inspection, recipes
+from ferutils.records import crossvalidation, examination, inspection, probes, recipes
 from ferutils.records import study as study_of_the_report
+from ferutils.records.probes import CHANGES
 from ferutils.report import comparison_tables, tables
 
 NUMBERS = [claim for claim in PAPER.claims if claim.kind == "number"]
@@ -26,6 +27,7 @@ EVERYTHING = study(
     ],
 )
 
+OF_PROBES = {"models.smaller_weights_steadier"}
 # This wants no run, but a cross-validation of learning rates and widths: tests/test_selection.py.
 SELECTED = {"deep.settings_most_accurate"}
 
@@ -601,6 +603,46 @@ def test_the_emotions_are_compared_without_any_run(place, holds):
     assert outcomes(f"dataset.emotions_as_in_{place}", NONE) == [holds]
 
 
+# ---- checks of probed networks ------------------------------------------------------------------
+
+
+def with_small_weights(folder, end, changed):
+    """A study with a run as usual and one whose weights were kept small, both probed."""
+    mixed = {"precision": "mixed_bfloat16"}
+    weakest = {(kind, one.strengths[0]): answered(changed=changed) for kind, one in CHANGES.items()}
+    usual, small = probed(**mixed), probed(changes=weakest, end=end, weight_decay=0.3, **mixed)
+    for one in (usual, small):
+        probes.write(one.probe, folder)
+    return study(
+        others=[
+            group("precision", usual.record, model="shallow", **mixed),
+            group("weights", small.record, model="shallow", weight_decay=0.3, **mixed),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "changed", "expected"),
+    [(2.0, 9, [True]), (2.0, 11, [False]), (2.0, 10, [False]), (4.0, 9, [])],
+    ids=["steadier", "less steady", "as steady", "no smaller weights"],
+)
+def test_smaller_weights_are_steadier_where_fewer_answers_change(
+    tmp_path, monkeypatch, end, changed, expected
+):
+    monkeypatch.setattr(probes, "FOLDER", tmp_path)
+    found = with_small_weights(tmp_path, end, changed)
+    assert outcomes("models.smaller_weights_steadier", found) == expected
+
+
+def test_a_run_that_was_not_probed_says_nothing_of_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(probes, "FOLDER", tmp_path)
+    found = with_small_weights(tmp_path, 2.0, 9)
+    for group_ in found.part("precision"):
+        (tmp_path / f"{group_.records[0].run.id}.json").unlink()
+    assert outcomes("models.smaller_weights_steadier", found) == []
+    assert verdict_of("models.smaller_weights_steadier", found) == Verdict.NOT_TESTED
+
+
 # ---- the list of checks -------------------------------------------------------------------------
 
 
@@ -625,10 +667,10 @@ def test_each_check_is_tried_above():
     tried |= {"improved.dropout_only_in_training", "deep.passes_sanity_checks"}
     tried |= {"improved.hyperparameters_as_shallow"}
     tried |= {"improved.more_epochs_more_accurate", "deep.more_epochs_more_accurate"}
-    assert tried == set(verdicts.CHECKS)
+    assert tried | OF_PROBES == set(verdicts.CHECKS)
 
 
-@pytest.mark.parametrize("quantity", sorted(verdicts.CHECKS))
+@pytest.mark.parametrize("quantity", sorted(set(verdicts.CHECKS) - OF_PROBES))
 def test_outcomes_are_plain_truth_values(quantity):
     assert {type(one) for one in outcomes(quantity, EVERYTHING)} == {bool}
 

@@ -5,7 +5,6 @@ What the pages compute themselves is set beside what the package computes.
 """
 
 import csv
-import hashlib
 import html
 import itertools
 
@@ -417,10 +416,3 @@ def test_the_interactive_part_takes_the_figures_place_and_is_described_as_it(
         page.emulate_media(media="print")
         assert figure.locator("img.only-light").is_visible()
         page.emulate_media(media="screen")
-
-
-def test_the_shipped_library_is_the_one_that_the_readme_names():
-    text = (STATIC / "vendor" / "README.md").read_text()
-    for file in (STATIC / "vendor").glob("*.js"):
-        assert f"`{file.name}`" in text
-        assert hashlib.sha256(file.read_bytes()).hexdigest() in text

@@ -124,7 +124,7 @@ class Selection:
 
     @property
     def of_one_answer(self) -> int:
-        """How many networks gave all images outside the same answer."""
+        """How many networks gave all held-out images the same answer."""
         return sum(max(one.answers) == sum(one.answers) for one in self.found.trainings)
 
     def along(self, factor: str) -> list[Cell]:

@@ -24,8 +24,9 @@ from ferutils.claims.paper import (
     verdict,
 )
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE
-from ferutils.records import baselines, crossvalidation, examination, inspection
+from ferutils.records import baselines, crossvalidation, examination, inspection, probes
 from ferutils.records.crossvalidation import Cell
+from ferutils.records.probes import Probed
 from ferutils.records.recipes import PAPER, Recipe
 from ferutils.records.runs import Record
 from ferutils.records.study import Group, Study
@@ -80,7 +81,11 @@ def inference_gap(record: Record) -> float:
 
 
 def findings(paper: Paper, study: Study) -> list[Finding]:
-    """Every claim of the paper, in its order, with measurements and verdict."""
+    """Every claim of the paper, in its order, with measurements and verdict.
+
+    Raises:
+        ValueError: as `find`.
+    """
     return [find(paper, study, claim) for claim in paper.claims]
 
 
@@ -101,7 +106,11 @@ def distinct(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def find(paper: Paper, study: Study, claim: NumberClaim | StatementClaim) -> Finding:
-    """One claim with measurements and verdict."""
+    """One claim with measurements and verdict.
+
+    Raises:
+        ValueError: as `selection.read` and `lead`.
+    """
     if is_selected(claim):
         return _selected(claim)
     if claim.quantity in COMPARISONS:
@@ -158,6 +167,9 @@ def lead(study: Study, first: str, second: str) -> Lead | None:
     """By how much one network leads another on all images of the split that both followed.
 
     None where one of them has no run of the paper's size; an interval of NaN where it has too few.
+
+    Raises:
+        ValueError: their runs did not see the same images.
     """
     sides = [
         [one for one in study.by_model[name] if not one.recipe.reduced] for name in (first, second)
@@ -172,7 +184,11 @@ def lead(study: Study, first: str, second: str) -> Lead | None:
 
 
 def corrected(study: Study) -> dict[frozenset[str], float]:
-    """The p-values of the pairs of FAMILY, corrected by Holm; of an untested pair, 1."""
+    """The p-values of the pairs of FAMILY, corrected by Holm; of an untested pair, 1.
+
+    Raises:
+        ValueError: as `lead`.
+    """
     leads = [lead(study, *pair) for pair in FAMILY]
     raw = [one.p_value if one and not math.isnan(one.p_value) else 1.0 for one in leads]
     return dict(zip(map(frozenset, FAMILY), metrics.holm(raw), strict=True))
@@ -404,6 +420,21 @@ def _more_epochs(model: str) -> Check:
     return check
 
 
+def _smaller_weights_steadier(paper: Paper, study: Study, bound: None) -> Answer:
+    """Probed runs with smaller weights beside those of the same network and seed."""
+    every = [probes.read(group.records) for group in study.part("precision")]
+    usual = {_whose(one): one for some in every for one in some}
+    kept = [one for group in study.part("weights") for one in probes.read(group.records)]
+    beside = [(one, usual[_whose(one)]) for one in kept if _whose(one) in usual]
+    smaller = [pair for pair in beside if pair[0].probe.weight_size < pair[1].probe.weight_size]
+    outcomes = [one.probe.unsteadiness < other.probe.unsteadiness for one, other in smaller]
+    return outcomes, [one.record for pair in smaller for one in pair]
+
+
+def _whose(one: Probed) -> tuple[str, int]:
+    return one.record.recipe.model, one.record.recipe.seed
+
+
 def _of(study: Study, part: str, model: str) -> list[Group]:
     return [group for group in study.part(part) if group.recipe.model == model]
 
@@ -540,6 +571,7 @@ CHECKS: dict[str, Check] = {
         ),
     ),
     "deep.more_epochs_more_accurate": _more_epochs("deep"),
+    "models.smaller_weights_steadier": _smaller_weights_steadier,
     "deep.passes_sanity_checks": _inspected("passes_sanity_checks", "deep"),
     "deep.losses_stay_together": _each("deep", _losses_stay_together),
     "deep.above_linear_classifier": _each("deep", _above_linear_classifier),

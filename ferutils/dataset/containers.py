@@ -119,14 +119,22 @@ class Contents:
             )
 
     def leave_out(self, what: str) -> None:
-        """Count an entry that is passed over."""
+        """Count an entry that is passed over.
+
+        Raises:
+            ValueError: there are more of them than beside any copy of FER-2013.
+        """
         self.left_out[what] += 1
         if self.left_out.total() > MAX_OTHERS:
             expected = f"at most {MAX_OTHERS:,} files that are no data of FER-2013"
             raise _error(expected, f"{self.name!r} with more", "Use a copy of FER-2013 alone.")
 
     def count(self, number: int) -> None:
-        """Count bytes that were unpacked."""
+        """Count bytes that were unpacked.
+
+        Raises:
+            ValueError: there are more of them than in any copy of FER-2013.
+        """
         self._given += number
         if self._given > MAX_BYTES:
             expected = f"at most {MAX_BYTES:,} bytes of data (FER-2013 has 301,072,766 as a CSV)"

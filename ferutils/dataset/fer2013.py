@@ -135,6 +135,9 @@ def examples(split: Split) -> dict[str, np.ndarray]:
 
     Returns:
         uint8 (48, 48) by emotion, 0..255.
+
+    Raises:
+        ValueError: there are fewer than seven images.
     """
     sample = subset(split, min(len(split.labels), 700))
     found = {}

@@ -88,7 +88,11 @@ def load(path: str | os.PathLike, cache_folder: str | os.PathLike | None = None)
 def load_with_notes(
     path: str | os.PathLike, cache_folder: str | os.PathLike | None = None
 ) -> tuple[Dataset, tuple[str, ...]]:
-    """As `load`, without its warning: the dataset, and sentences on what was read and left out."""
+    """As `load`, without its warning: the dataset, and sentences on what was read and left out.
+
+    Raises:
+        FileNotFoundError, ValueError: as `load`.
+    """
     source = Path(path).expanduser().absolute()
     if not os.fspath(path) or not source.exists():
         received = f"{os.fspath(path)!r}, which does not exist"

@@ -122,6 +122,9 @@ def train(recipe: Recipe, inside: Split, outside: Split) -> dict[str, list]:
 
     Returns:
         The fields of `Training` that are measured, but the time.
+
+    Raises:
+        ValueError: as `backend.load`.
     """
     backend.load()
     import keras

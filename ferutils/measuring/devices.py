@@ -48,7 +48,11 @@ def _chosen(found: list[str], visible: str) -> list[str]:
 
 
 def places() -> int:
-    """How many runs the cards take at once."""
+    """How many runs the cards take at once.
+
+    Raises:
+        ValueError: FERUTILS_RUNS_PER_CARD is no number from 1 to 99.
+    """
     return len(cards()) * _runs_per_card()
 
 
@@ -68,6 +72,9 @@ def claim() -> None:
 
     Call it before the backend of Keras looks for cards. Where every place is taken by another run
     of the same user, it waits, and says so.
+
+    Raises:
+        ValueError: as `places`.
     """
     found = cards()
     if not found or _held or _take_one(found):

@@ -165,7 +165,7 @@ def links(pictures: np.ndarray) -> pd.DataFrame:
 
     The first compares all pairs by low frequencies of the cosine transform of windows, each
     standardised over all pictures: what is common to all faces drops out. The second searches for
-    the inner part of one picture in the other, over shifts and zooms, by normalised correlation of
+    the inner part of one image in the other, over shifts and zooms, by normalised correlation of
     their detail. Both also compare with the mirrored picture. Light, contrast, noise, compression,
     faint marks, and crops that differ by a few pixels or by up to a fourth in size are tolerated;
     rotation and crops that differ more are not, nor are all captions.

@@ -29,6 +29,9 @@ def inspect(models: Iterable[str] = tuple(recipes.PAPER), steps: int = MOST_STEP
     Args:
         models: names in `models.MODELS`.
         steps: the most training steps for learning by heart, 1 or more.
+
+    Raises:
+        ValueError: a model is unknown, or as `backend.load`.
     """
     backend.load()
     import keras
@@ -69,6 +72,9 @@ def inspect_network(
         recipe: the recipe that it was built from.
         drawn: images uint8 (n, 48, 48), 0..255, and labels uint8 (n,), two or more per emotion.
         steps: the most training steps for learning by heart, 1 or more.
+
+    Raises:
+        ValueError: there are too few images.
     """
     handful = fer2013.subset(drawn, HANDFUL * len(EMOTIONS))
     first_loss, _ = _scores(model, model(drawn.images[..., None], training=False), drawn)

@@ -148,7 +148,7 @@ def of_run(record: Record) -> "keras.Model":
     """
     from ferutils.measuring import predicting
 
-    trained = predicting._trained(record)
+    trained = predicting.trained(record)
     import keras
 
     from ferutils.measuring import models

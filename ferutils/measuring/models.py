@@ -305,8 +305,10 @@ def build(recipe: Recipe) -> keras.Sequential:
             ],
             name=recipe.model,
         )
+    if recipe.max_norm:
+        _bound(network(model), recipe.max_norm)
     model.compile(
-        optimizer=keras.optimizers.Adam(recipe.learning_rate),
+        optimizer=_optimizer(recipe),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         # PyTorch has no XLA; JAX computes with nothing else.
@@ -315,6 +317,28 @@ def build(recipe: Recipe) -> keras.Sequential:
     if recipe.xla:
         _check_xla(model)
     return model
+
+
+def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """Adam, with weight decay apart from the gradient, of kernels alone.
+
+    Source: I. Loshchilov and F. Hutter, "Decoupled weight decay regularization" (2019).
+    """
+    found = keras.optimizers.Adam(recipe.learning_rate, weight_decay=recipe.weight_decay or None)
+    if recipe.weight_decay:
+        found.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return found
+
+
+def _bound(network: keras.Sequential, norm: float) -> None:
+    """Let no step leave the weights into a neuron or filter with a larger norm.
+
+    Source: N. Srivastava et al., "Dropout" (2014), section 5.1: max-norm regularization.
+    """
+    for layer in network.layers:
+        if isinstance(layer, layers.Conv2D | layers.Dense):
+            inputs = tuple(range(len(layer.kernel.shape) - 1))
+            layer.kernel.constraint = keras.constraints.MaxNorm(norm, axis=inputs)
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def log_probabilities(record: Record, faces: np.ndarray) -> np.ndarray:
         ValueError: the weights are not at hand, damaged, or not those of the run; or its training
             diverged, so that it answers nothing.
     """
-    logits = _trained(record).predict(faces[..., None], verbose=0).astype(np.float64)
+    logits = trained(record).predict(faces[..., None], verbose=0).astype(np.float64)
     if not np.isfinite(logits).all():
         raise ValueError(
             f"Expected numbers as answers of run {record.run.id}. Received: NaN or infinity, "
@@ -123,17 +123,23 @@ def weights_sums(record: Record) -> set[str]:
     """The sums that the weights of a run may have; none where its record has none.
 
     A run of the report that was trained again has a second record, which its weights belong to.
+
+    Raises:
+        ValueError: as `runs.read_run`, of the second record.
     """
     again = paths.new_runs() / record.run.id
     every = [record.run, *([runs.read_run(again)] if (again / "run.json").is_file() else [])]
     return {run.weights_sha256 for run in every if run.weights_sha256}
 
 
-def _trained(record: Record):
+def trained(record: Record):
     """The model of a run with its weights.
 
     The network is built by this package and only arrays are read from the file, in Keras' weights
     format: neither a pickled object nor code can come in with it.
+
+    Raises:
+        ValueError: the weights are not at hand, damaged, or not those of the run.
     """
     path = _weights(record)
     backend.load()

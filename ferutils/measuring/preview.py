@@ -18,6 +18,9 @@ def augmented(images: np.ndarray, recipe: Recipe) -> np.ndarray:
 
     Returns:
         float32 (n, 48, 48), 0..255.
+
+    Raises:
+        ValueError: as `backend.load`.
     """
     backend.load()
     import keras

@@ -41,6 +41,7 @@ def obtain(recipe: Recipe, source: str | None = None) -> runs.Record:
             Without either, a recorded run on the published FER-2013 is still found.
 
     Raises:
+        FileNotFoundError: there is nothing at `source`.
         ValueError: there is neither a record nor a dataset, or no place to write to.
     """
     dataset = read_dataset(recipe.dataset, source)
@@ -117,7 +118,11 @@ def _set_aside(name: str) -> None:
 
 
 def read_dataset(name: str, source: str | None = None) -> fer2013.Dataset | None:
-    """The dataset of that name; None where FER-2013 is asked for and its place is not given."""
+    """The dataset of that name; None where FER-2013 is asked for and its place is not given.
+
+    Raises:
+        FileNotFoundError, ValueError: as `reading.load`.
+    """
     if name == "drawn":
         return faces.draw()
     source = source or os.environ.get("FER2013")
@@ -125,7 +130,11 @@ def read_dataset(name: str, source: str | None = None) -> fer2013.Dataset | None
 
 
 def dataset_at_hand(source: str | None = None) -> fer2013.Dataset:
-    """FER-2013 where its place is given, else drawn faces, for pages that show faces."""
+    """FER-2013 where its place is given, else drawn faces, for pages that show faces.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_dataset`.
+    """
     return read_dataset("fer2013", source) or faces.draw()
 
 

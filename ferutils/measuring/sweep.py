@@ -37,7 +37,11 @@ class Dataset(NamedTuple):
 
 
 def dataset(name: str) -> Dataset:
-    """The dataset that runs would see: the copy at hand, else FER-2013 as published."""
+    """The dataset that runs would see: the copy at hand, else FER-2013 as published.
+
+    Raises:
+        FileNotFoundError, ValueError: as `recording.read_dataset`.
+    """
     found = recording.read_dataset(name)
     if found is None:
         counts = fer2013.FER2013["Training"]["counts"]
@@ -60,7 +64,11 @@ class Plan:
 
 
 def plan(every: Sequence[Recipe]) -> Plan:
-    """The runs of recipes on the datasets at hand."""
+    """The runs of recipes on the datasets at hand.
+
+    Raises:
+        FileNotFoundError, ValueError: as `dataset`.
+    """
     seen = {name: dataset(name) for name in dict.fromkeys(one.dataset for one in every)}
     found = {run_id(one, seen[one.dataset].fingerprints): one for one in every}
     images = {name: one.training_images for name, one in seen.items()}
@@ -192,6 +200,9 @@ def start(planned: Path, profile: str | None, options: Sequence[str]) -> int:
         planned: the file of `write`.
         profile: a folder of `profiles/`, or the path of a profile; None: this machine.
         options: of Snakemake, besides.
+
+    Raises:
+        ValueError: there is no such profile, or as `devices.places`.
     """
     where = ["--profile", str(_profile(profile))] if profile else _local()
     command = [sys.executable, "-m", "snakemake", *where, *RESTARTED, *options]

@@ -162,7 +162,8 @@ def epoch(
         A row of the history: HISTORY_COLUMNS, and of HELD_OUT_COLUMNS those that are followed.
     """
     training = splits["Training"]
-    order = np.random.default_rng([recipe.seed, number]).permutation(len(training.labels))
+    drawn_in = 1 if recipe.order == "repeated" else number
+    order = np.random.default_rng([recipe.seed, drawn_in]).permutation(len(training.labels))
     start = time.perf_counter()
     fitted = model.fit(
         training.images[order][..., None],

@@ -127,7 +127,7 @@ class Inspection(BaseModel):
         networks: by model.
         faces: SHA-256 of the drawn faces.
         first_images: how many of them the loss before training is a mean over.
-        handful: how many of them were to be learned by heart.
+        handful: how many of them were to be memorised.
         most_steps: training steps that a network was given for it.
         environment: device, backend and versions.
     """

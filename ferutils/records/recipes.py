@@ -113,6 +113,15 @@ class Recipe(BaseModel):
         None, description="augmentation: largest shift, as a fraction of the width"
     )
     zoom: Rate | None = Field(None, description="augmentation: largest zoom, as a fraction")
+    order: Literal["fresh", "repeated"] = Field(
+        "fresh", description="order of the training images: drawn each epoch, or the first repeated"
+    )
+    weight_decay: Rate = Field(
+        0.0, description="of Adam: share of each weight, times the learning rate, that a step takes"
+    )
+    max_norm: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="largest norm of the weights into a neuron or filter; 0: any"
+    )
     train_images: Annotated[int, Field(ge=7)] | None = Field(
         None, description="train on so many images only, class shares kept; None: all"
     )

@@ -434,7 +434,11 @@ def _read_checked(path: Path, checksums: dict[str, str]) -> bytes:
 
 
 def find(name: str, folders: Iterable[Path] | None = None) -> Record | None:
-    """The finished record of a run id, or None; the report's records come first."""
+    """The finished record of a run id, or None; the report's records come first.
+
+    Raises:
+        ValueError: as `read`.
+    """
     for folder in folders or (paths.RECORDED_RUNS, paths.new_runs()):
         if (folder / name / "run.json").is_file():
             return read(folder / name)
@@ -442,12 +446,20 @@ def find(name: str, folders: Iterable[Path] | None = None) -> Record | None:
 
 
 def find_answer(recipe: Recipe, fingerprints: Mapping[str, str]) -> Record | None:
-    """The record of a recipe on a dataset, or what a longer run says of it; None without both."""
+    """The record of a recipe on a dataset, or what a longer run says of it; None without both.
+
+    Raises:
+        ValueError: as `read`.
+    """
     return _answer_of(_of_model(recipe.model), recipe, fingerprints)
 
 
 def read_all(folder: Path | None = None) -> list[Record]:
-    """Every finished record of a folder, in the order of their ids."""
+    """Every finished record of a folder, in the order of their ids.
+
+    Raises:
+        ValueError: as `read`.
+    """
     folder = folder or paths.RECORDED_RUNS
     return [read(file.parent) for file in sorted(folder.glob("[!.]*/run.json"))]
 
@@ -463,7 +475,11 @@ def note(dataset: Dataset) -> DatasetNote:
 
 
 def seeds_of(record: Record) -> list[Record]:
-    """The finished runs of a run's recipe and dataset with any seed, in the order of seeds."""
+    """The finished runs of a run's recipe and dataset with any seed, in the order of seeds.
+
+    Raises:
+        ValueError: as `read`.
+    """
     every, fingerprints = list(_of_model(record.recipe.model)), record.run.dataset.fingerprints
     seeds = sorted({run.recipe.seed for run, _ in every})
     wanted = [record.recipe.model_copy(update={"seed": seed}) for seed in seeds]

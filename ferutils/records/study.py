@@ -184,7 +184,11 @@ def trainings(entries: Sequence[Entry]) -> list[Recipe]:
 
 
 def read() -> Study:
-    """The study with its records on the published dataset."""
+    """The study with its records on the published dataset.
+
+    Raises:
+        ValueError: as `load` and `runs.read`.
+    """
     entries = load().runs
     own = {recipe: one for entry in entries for recipe, one in recorded(entry).items()}
 
@@ -201,7 +205,11 @@ def read() -> Study:
 
 
 def recorded(entry: Entry) -> dict[Recipe, Record]:
-    """The records of an entry's recipes on the published dataset, in the order of its seeds."""
+    """The records of an entry's recipes on the published dataset, in the order of its seeds.
+
+    Raises:
+        ValueError: as `runs.read`.
+    """
     fingerprints = fer2013.published_fingerprints()
     names = {recipe: run_id(recipe, fingerprints) for recipe in entry.recipes}
     found = {recipe: runs.find(name, [paths.RECORDED_RUNS]) for recipe, name in names.items()}
@@ -209,7 +217,11 @@ def recorded(entry: Entry) -> dict[Recipe, Record]:
 
 
 def counts() -> dict[str, list[int]]:
-    """Images per emotion and split of the published dataset, as the recorded runs counted them."""
+    """Images per emotion and split of the published dataset, as the recorded runs counted them.
+
+    Raises:
+        ValueError: no run of the study is recorded, or as `read`.
+    """
     runs = read().records
     if not runs:
         raise ValueError(
@@ -220,6 +232,10 @@ def counts() -> dict[str, list[int]]:
 
 
 def page_options(model: str) -> str:
-    """The papermill options of the run that a model's page shows."""
+    """The papermill options of the run that a model's page shows.
+
+    Raises:
+        ValueError: as `read`.
+    """
     record = read().record(model)
     return record.recipe.options() if record else ""

@@ -209,7 +209,11 @@ def _half_width(found: Interval | None) -> str:
 
 
 def conclusion(found: Found) -> Markdown:
-    """Whether the backends agree, what would have been seen, and what is still to be trained."""
+    """Whether the backends agree, what would have been seen, and what is still to be trained.
+
+    Raises:
+        ValueError: as `study.described`.
+    """
     values = accuracies(found)
     known = differences(values).values()
     backends, verdict = listed(list(NAMES.values())), agreement(list(known))

@@ -58,7 +58,11 @@ class Contender(NamedTuple):
 
 
 def contenders(found: Study, linear: Linear) -> list[Contender]:
-    """The networks, the ensembles of those with several runs, and the baselines."""
+    """The networks, the ensembles of those with several runs, and the baselines.
+
+    Raises:
+        ValueError: runs of one network did not see the same images.
+    """
     rows = []
     for records in filter(None, found.by_model.values()):
         name, answers = network(records[0]), [record.predictions for record in records]
@@ -86,6 +90,9 @@ def held_out(found: Study, linear: Linear, human: Human, examined: Examination) 
     an ensemble and of a baseline have their 95 % interval instead.
 
     Columns: Network; Runs; Split; Accuracy, new faces; Accuracy; Macro-F1; Top-2 accuracy.
+
+    Raises:
+        ValueError: as `contenders`.
     """
     every = contenders(found, linear)
     frame = pd.DataFrame(_score_rows(every, RIGHT))
@@ -113,6 +120,9 @@ def probabilities(found: Study, linear: Linear) -> pd.DataFrame:
     """How good the probabilities on both held-out splits are: networks, ensembles, baselines.
 
     Columns: Network, Runs, Split, Loss (nats), Calibration error, Brier score.
+
+    Raises:
+        ValueError: as `contenders`.
     """
     return pd.DataFrame(_score_rows(contenders(found, linear), PROBABLE))
 
@@ -151,6 +161,9 @@ def leads(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
         ("new", "known", "all"), then value, low, high, probability and p_value as in
         `metrics.Lead`, the first over the second;
         interval and probability are NaN where a network has fewer than `metrics.FEWEST_RUNS`.
+
+    Raises:
+        ValueError: the runs of two networks did not see the same images.
     """
     rows = []
     for split in HELD_OUT:
@@ -188,6 +201,9 @@ def paired(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
     """`leads` as text, a row for each pair on each split.
 
     Columns: Networks, Runs, Split, New faces, First better, Known faces, All.
+
+    Raises:
+        ValueError: as `leads`.
     """
     rows = []
     grouped = leads(found, linear, examined).groupby(["networks", "split"], sort=False)
@@ -224,6 +240,9 @@ def by_familiarity(found: Study, linear: Linear, examined: Examination) -> pd.Da
     Returns:
         Numbers, a row per run of a network, or baseline, by split and faces: network, run, split,
         faces ("new", "known"), accuracy_share.
+
+    Raises:
+        ValueError: as `contenders`.
     """
     return pd.DataFrame(
         [
@@ -310,6 +329,9 @@ def power(paper: Paper, found: Study) -> pd.DataFrame:
     """What the runs of each network would have seen of a difference from a printed figure.
 
     Columns: Network, Measure, Runs, Seen in 80 % of cases, Margin, Runs that would see the margin.
+
+    Raises:
+        ValueError: as `verdicts.find`.
     """
     rows = []
     for claim in paper.table_3():

@@ -44,10 +44,10 @@ def classes(counts: dict[str, list[int]]) -> pd.DataFrame:
 
 
 def copies(found: Examination) -> pd.DataFrame:
-    """Copies, photographs that stand in Training too, and pictures of nothing, by split.
+    """Copies, photographs that are in Training too, and images without a face, by split.
 
     Columns: Split, Images, Copies of an earlier one in it, Copies of one in Training, Photograph
-    stands in Training, Blank, No photograph.
+    in Training, Blank, No photograph.
     """
     return pd.DataFrame(
         [
@@ -56,7 +56,7 @@ def copies(found: Examination) -> pd.DataFrame:
                 "Images": f"{found.images[split]:,}",
                 "Copies of an earlier one in it": f"{found.copies_within[split]:,}",
                 "Copies of one in Training": _counted(found.in_training, split),
-                "Photograph stands in Training": _counted(found.near_in_training, split),
+                "Photograph in Training": _counted(found.near_in_training, split),
                 "Blank": f"{len(found.blank[split]):,}",
                 "No photograph": f"{len(found.unlike_faces[split]):,}",
             }
@@ -89,7 +89,7 @@ def _both(found: Examination, split: str, other: str) -> str:
 
 
 def leaked_by_emotion(found: Examination, counts: dict[str, list[int]]) -> pd.DataFrame:
-    """Per emotion, the share of held-out images whose copy, or photograph, stands in Training.
+    """Per emotion, the share of held-out images whose copy, or photograph, is in Training.
 
     Columns: Emotion, and each held-out split.
     """
@@ -129,7 +129,7 @@ def contradictions(found: Examination) -> pd.DataFrame:
 
     The pairs of labels are in the order of how many photographs have them.
 
-    Columns: Labels, Equal pictures, Photographs.
+    Columns: Labels, Equal images, Photographs.
     """
     rows = [
         (found.near.groups[one][other], found.exact.groups[one][other], one, other)
@@ -139,7 +139,7 @@ def contradictions(found: Examination) -> pd.DataFrame:
         [
             {
                 "Labels": f"{EMOTIONS[one]} and {EMOTIONS[other]}",
-                "Equal pictures": f"{exact:,}",
+                "Equal images": f"{exact:,}",
                 "Photographs": f"{near:,}",
             }
             for near, exact, one, other in sorted(rows, key=lambda row: (-row[0], row[2:]))

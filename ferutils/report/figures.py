@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import EngFormatter, MaxNLocator, MultipleLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from ferutils.claims.selection import Selection
@@ -72,7 +72,6 @@ LAYER_COLOURS = {
     "Dense": WINE,
 }
 PARTS = {"training": ("--", INDIGO), "validation": ("-", ROSE)}
-WHOSE = {"this report's": INDIGO, "the paper's": ROSE, "published": GREEN}
 UNITS_OF = {"accuracy": "share", "loss": "nats"}
 UNITS = {f"{part}_{quantity}": unit for quantity, unit in UNITS_OF.items() for part in PARTS}
 INTERVAL = ["value", "low", "high"]  # columns of a score with its interval
@@ -126,12 +125,12 @@ def dark(svg: str) -> str:
     return re.sub(r"#[0-9a-f]{6}\b", lambda colour: dark_by_light.get(colour[0], colour[0]), svg)
 
 
-def _percent(axis: Axis, decimals: int | None = 0) -> None:
+def percent_axis(axis: Axis, decimals: int | None = 0) -> None:
     """Write shares in percent, as the report's tables do; None: as many decimals as it takes."""
     axis.set_major_formatter(PercentFormatter(1, decimals=decimals, symbol="\u00a0%"))
 
 
-def _legend_below(figure: Figure, handles: Sequence, labels: Sequence[str], columns: int) -> None:
+def legend_below(figure: Figure, handles: Sequence, labels: Sequence[str], columns: int) -> None:
     """The legend of a figure, where it covers no data."""
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.4)
 
@@ -191,7 +190,7 @@ def learning_curves(
     if claims:
         handles.append(Line2D([], [], marker="D", ls="", mfc=PAGE, mec=INK, ms=7))
         labels.append("the paper's Table 3")
-    _legend_below(figure, handles, labels, 2)
+    legend_below(figure, handles, labels, 2)
     named = [f"seed {record.recipe.seed}" for record in records]
     paper = pd.DataFrame([{"run": "the paper's Table 3", "epoch": last, **claims}])
     figure.plotted = _by_epoch(named, records, [paper] if claims else [])
@@ -215,7 +214,7 @@ def two_runs(names: Sequence[str], records: Sequence[Record]) -> np.ndarray:
     axes[1].set_ylim(bottom=0)
     runs = [Line2D([], [], color=colour, lw=4) for colour in (INDIGO, ROSE)]
     parts = [Line2D([], [], ls=dash, color=INK) for dash, _ in PARTS.values()]
-    _legend_below(figure, runs + parts, [*names, *PARTS], 2)
+    legend_below(figure, runs + parts, [*names, *PARTS], 2)
     figure.plotted = _by_epoch(names, records)
     return axes
 
@@ -226,7 +225,7 @@ def _panels_by_epoch(records: Sequence[Record]) -> tuple[Figure, np.ndarray]:
     for ax, title in zip(axes, ("Accuracy", "Loss (nats)"), strict=True):
         ax.set(title=title, xlabel="epoch", xlim=(0.7, _last_epoch(records) + 0.3))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _percent(axes[0].yaxis)
+    percent_axis(axes[0].yaxis)
     return figure, axes
 
 
@@ -330,7 +329,7 @@ def cross_validation(chosen: Selection) -> Axes:
     handles = [plt.Rectangle((0, 0), 1, 1, **OUTLINE)]
     handles += [Line2D([], [], marker=mark, ms=size, ls="", mfc=PAGE, mec=INK)
                 for mark, size, _ in MARKS.values()]  # fmt: skip
-    _legend_below(figure, handles, ["the paper", *MARKS], 3)
+    legend_below(figure, handles, ["the paper", *MARKS], 3)
     figure.plotted = _cells(chosen)
     return ax
 
@@ -387,9 +386,9 @@ def recall(recalls: dict[str, pd.DataFrame]) -> Axes:
     ax.set_yticks(places, [f"{name} ({count:,})" for name, count in images.items()])
     ax.invert_yaxis()
     ax.set(xlim=(0, 1), xlabel="recall, with 95 % interval")
-    _percent(ax.xaxis)
+    percent_axis(ax.xaxis)
     ax.grid(axis="x")
-    _legend_below(figure, *ax.get_legend_handles_labels(), len(recalls))
+    legend_below(figure, *ax.get_legend_handles_labels(), len(recalls))
     figure.plotted = (
         pd.concat(recalls, names=["split", "emotion"])[["images", *INTERVAL]]
         .rename(columns=dict(zip(INTERVAL, ("recall_share", *ENDS), strict=True)))
@@ -420,11 +419,11 @@ def reliability(calibrations: dict[str, pd.DataFrame]) -> np.ndarray:
         middles, widths = frame.index.mid, frame.index.length
         shares.bar(middles, frame["images"] / frame["images"].sum(), widths, color=GREY)
     for ax in axes[:, 0]:
-        _percent(ax.yaxis)
+        percent_axis(ax.yaxis)
     axes[0, 0].set(ylabel="accuracy", ylim=(0, 1))
     axes[1, 0].set_ylabel("answers")
     axes[1, 0].xaxis.set_major_locator(MultipleLocator(0.5))
-    _percent(axes[1, 0].xaxis)
+    percent_axis(axes[1, 0].xaxis)
     figure.supxlabel("confidence")
     frames = [_bins(frame).assign(diagram=title) for title, frame in calibrations.items()]
     figure.plotted = pd.concat(frames).set_index("diagram").reset_index()
@@ -470,8 +469,8 @@ def class_balance(counts: dict[str, list[int]]) -> Axes:
         ax.bar(places + (number - 1) * width, shares[split], width * 0.92, color=colour)
     ax.set_xticks(places, EMOTIONS)
     ax.set_ylabel("share of the split")
-    _percent(ax.yaxis)
-    _legend_below(figure, ax.containers, SPLITS, len(SPLITS))
+    percent_axis(ax.yaxis)
+    legend_below(figure, ax.containers, SPLITS, len(SPLITS))
     table = {"images": frame.unstack(), "share_of_split": shares.unstack()}
     figure.plotted = pd.DataFrame(table).rename_axis(["split", "emotion"]).reset_index()
     return ax
@@ -500,7 +499,7 @@ def architecture(layers: Sequence[Layer]) -> Axes:
         place += 0.6
     used = [kind for kind in LAYER_COLOURS if any(layer.type == kind for layer in layers)]
     handles = [plt.Rectangle((0, 0), 1, 1, fc=LAYER_COLOURS[kind], ec=INK, lw=0.6) for kind in used]
-    _legend_below(figure, handles, used, 3)
+    legend_below(figure, handles, used, 3)
     ax.set(xlim=(-0.5, place), ylim=(-0.95, 0.55))
     ax.axis("off")
     figure.plotted = pd.DataFrame(
@@ -546,7 +545,7 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
         ax.grid(axis="x")
         ax.margins(x=0.08)
     axes[0].invert_yaxis()
-    _percent(axes[0].xaxis)
+    percent_axis(axes[0].xaxis)
     axes[0].xaxis.set_major_locator(MultipleLocator(0.2))
     axes[0].set_title("Accuracy")
     axes[1].set_title("Loss (nats)")
@@ -558,7 +557,7 @@ def claimed_and_measured(table: pd.DataFrame) -> np.ndarray:
         Line2D([], [], marker="o", lw=2, ms=5, color=INDIGO),
     ]
     labels = ["the paper", "its rounding, our margin", "our runs, prediction interval"]
-    _legend_below(figure, handles, labels, 2)
+    legend_below(figure, handles, labels, 2)
     figure.plotted = (
         table.explode("measured")
         .rename(columns={"low": "interval_low", "high": "interval_high"})
@@ -605,9 +604,9 @@ def familiarity(table: pd.DataFrame) -> np.ndarray:
         ax.set_xticks([0, 1], ["new faces", "known faces"])
         ax.grid(axis="y")
     axes[0, 0].set_ylim(bottom=0)
-    _percent(axes[0, 0].yaxis)
+    percent_axis(axes[0, 0].yaxis)
     handles = [Line2D([], [], color=colours[one], lw=2.5, marker="o") for one in networks]
-    _legend_below(figure, handles, list(networks), 3)
+    legend_below(figure, handles, list(networks), 3)
     figure.plotted = table
     return axes[0]
 
@@ -633,43 +632,14 @@ def means(table: pd.DataFrame) -> Axes:
     ax.set_yticks(range(len(table)), table["name"])
     ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="validation accuracy")
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    _percent(ax.xaxis, decimals=None)
+    percent_axis(ax.xaxis, decimals=None)
     ax.grid(axis="x")
     handles = [
         Line2D([], [], marker="o", ls="", mfc="none", mec=INDIGO, ms=6),
         Line2D([], [], marker="s", lw=2, color=INDIGO, ms=6),
     ]
-    _legend_below(figure, handles, ["a run", "mean of the runs, its 95 % interval"], 2)
+    legend_below(figure, handles, ["a run", "mean of the runs, its 95 % interval"], 2)
     names = ("mean_share", *ENDS, "validation_accuracy_share", "seed")
     columns = dict(zip([*INTERVAL, "measured", "seeds"], names, strict=True))
     figure.plotted = table.explode(["seeds", "measured"]).rename(columns=columns)
-    return ax
-
-
-def sizes(table: pd.DataFrame, limits: Sequence[int]) -> Axes:
-    """Accuracy against bytes, a point per file, with each network's name at its largest.
-
-    Args:
-        table: rows with columns network, form, whose, bytes and accuracy_share.
-        limits: bytes that are marked by dashed lines.
-    """
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
-    for at in limits:
-        ax.axvline(at, ls="--", lw=1, color=SILVER, zorder=0)
-    for (whose, colour), marker in zip(WHOSE.items(), "osD", strict=True):
-        some = table[table["whose"] == whose]
-        ax.plot(some["bytes"], some["accuracy_share"], marker, mfc="none", mec=colour, label=whose)
-    for name, some in table.groupby("network", sort=False):
-        largest = some[some["bytes"] == some["bytes"].max()]
-        left = some["whose"].iloc[0] == "published"  # ours are of its size, to its right
-        ax.annotate(name, (largest["bytes"].iloc[0], largest["accuracy_share"].mean()),
-                    (-7 if left else 7, 0), textcoords="offset points", va="center",
-                    ha="right" if left else "left")  # fmt: skip
-    ax.set(xscale="log", xlabel="size of the file", ylabel="accuracy on PrivateTest")
-    ax.margins(0.26, 0.1)
-    ax.xaxis.set_major_formatter(EngFormatter("B", sep="\u00a0"))
-    _percent(ax.yaxis, decimals=None)
-    ax.grid(axis="y")
-    _legend_below(figure, *ax.get_legend_handles_labels(), 3)
-    figure.plotted = table
     return ax

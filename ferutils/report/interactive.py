@@ -174,6 +174,9 @@ def two_runs(found: Study) -> None:
     """Let the reader choose the two runs of a page that sets two beside each other.
 
     Call it before the static figures and tables of `run_tables.pair`.
+
+    Raises:
+        ValueError: as `run_tables.pair`.
     """
     _show("two-runs", two_runs_data(found))
 
@@ -182,6 +185,9 @@ def two_runs_data(found: Study) -> dict[str, Any]:
     """What `two_runs` embeds: recipe, curves, scores and answers of every recorded run.
 
     Labels stand once for all runs that were evaluated on the same images.
+
+    Raises:
+        ValueError: as `run_tables.pair`.
     """
     images: dict[str, dict[str, Any]] = {}
     runs = [_answers(row.part, row.record, images) for row in run_tables.rows(found) if row.record]

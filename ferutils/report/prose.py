@@ -4,8 +4,10 @@ Reads what it is given; writes nothing. No number stands here: each comes from a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from statistics import mean
 
+import pandas as pd
 from IPython.display import Markdown
 
 from ferutils.claims import metrics, verdicts
@@ -17,9 +19,10 @@ from ferutils.records import crossvalidation, provenance
 from ferutils.records.baselines import Linear
 from ferutils.records.crossvalidation import Cell
 from ferutils.records.examination import Examination
+from ferutils.records.probes import Probed
 from ferutils.records.runs import Record
 from ferutils.records.study import Study
-from ferutils.report import comparison_tables, reading_tables, tables
+from ferutils.report import comparison_tables, probe_tables, reading_tables, tables
 
 
 def notice(*records: Record) -> Markdown | None:
@@ -117,13 +120,13 @@ def selected(chosen: Selection) -> Markdown:
     emotion, always = chosen.always
     if not chosen.measures:
         return Markdown(
-            "**This heat map decides nothing**: its best cell is not more than one standard error "
+            "**Inconclusive**: even the best cell is not more than one standard error "
             f"above always “{emotion}”, so none of its numbers is a measurement. "
             f"{_one_answer(chosen)}"
         )
     best = chosen.cells.loc[chosen.best, "accuracy"]
     sentences = [
-        f"The best cell is {_values(chosen.best)}: {tables.percent(best)} of the images outside, "
+        f"The best cell is {_values(chosen.best)}: {tables.percent(best)} of the held-out fold, "
         f"where always “{emotion}” gets {tables.percent(always)} right.",
         f"The one-standard-error choice is {_values(chosen.one_standard_error)}.",
         _of_the_paper(chosen),
@@ -136,7 +139,7 @@ def _one_answer(chosen: Selection) -> str:
     """How many networks told no faces apart."""
     return (
         f"{chosen.of_one_answer:,} of the {len(chosen.found.trainings):,} networks gave all "
-        "images outside the same answer."
+        "held-out images the same answer."
         if chosen.of_one_answer
         else ""
     )
@@ -224,37 +227,66 @@ def _of_table_3(count: Counter[Verdict]) -> str:
     return f"**reproduces in {share}** ({', '.join(others)})"
 
 
-def summary(findings: Sequence[Finding], study: Study) -> Markdown:
-    """The answer in short: what holds, what does not, and how sure that is.
+def summary(
+    paper: Paper,
+    findings: Sequence[Finding],
+    study: Study,
+    linear: Linear,
+    examined: Examination,
+    split: str,
+) -> Markdown:
+    """What a reader asks first, each answered in a line with a link to what shows it.
 
     Args:
+        paper: its claims.
         findings: of every claim of the paper.
         study: the runs behind them.
+        linear: the baseline that stands beside the networks.
+        examined: which photographs of the split are in Training too.
+        split: the held-out split that the answers are about.
+
+    Raises:
+        ValueError: as `comparison_tables.leads`.
     """
-    results = verdicts.results(findings)
-    conclusions = [one for one in findings if one.claim.concludes]
-    counts = Counter(one.verdict for one in results)
-    concluded = sum(one.verdict == Verdict.REPRODUCED for one in conclusions)
+    leads = comparison_tables.leads(study, linear, examined)
+    leads = leads[leads["split"] == split].set_index(["networks", "faces"])
+    counts = Counter(one.verdict for one in verdicts.results(findings))
+    share = len(examined.near_in_training[split]) / examined.images[split]
     answers = {
-        "What holds": f"{concluded} of its {len(conclusions)} conclusions, and "
-        f"{counts[Verdict.REPRODUCED]} of its {len(results)} results in all.",
-        "What does not": _failed(results),
-        "How sure we are": f"{counts[Verdict.UNDECIDED]} results are undecided, "
-        f"{counts[Verdict.NOT_TESTED]} not tested; runs behind Table 3: {_runs(study)}.",
+        "Is the deep network better?": _deep(paper, study, leads),
+        "Does dropout help?": _dropout(leads),
+        "Can accuracies on FER-2013 be trusted?": f"{tables.percent(share, 0)} of {split} shows a "
+        "[photograph that is also in Training](dataset.ipynb).",
+        "How sure is this?": f"{counts[Verdict.UNDECIDED]} of {counts.total()} results are "
+        f"[undecided](claims.ipynb), {counts[Verdict.NOT_TESTED]} not tested; "
+        f"runs: {_runs(study)}.",
     }
-    return Markdown("\n\n".join(f"**{name}:** {answer}" for name, answer in answers.items()))
+    return Markdown("\n\n".join(f"**{name}** {answer}" for name, answer in answers.items()))
 
 
-def _failed(results: Iterable[Finding]) -> str:
-    """How many results are not reproduced, and how many of these the paper itself contradicts."""
-    failed = [one.claim for one in results if one.verdict == Verdict.NOT_REPRODUCED]
-    if not failed:
-        return "no result that could be tested."
-    contradicted = sum(claim.follows is False for claim in failed)
-    amount = {0: "none", len(failed): "all"}.get(contradicted, contradicted)
+def _deep(paper: Paper, study: Study, leads: pd.DataFrame) -> str:
+    """The deep network beside the improved one: as printed, and as measured on new faces."""
+    claims = {claim.quantity: claim.printed for claim in paper.table_3()}
+    deep, improved = (claims[f"{one}.validation_accuracy"] for one in ("deep", "improved"))
+    printed = f"Table 3 prints {deep}, and {improved} for the improved one"
+    records = study.by_model["deep"]
+    pair = f"{tables.network(records[0])} and improved" if records else ""
+    if (pair, "new") not in leads.index:
+        return f"{printed}; ours is not tested yet."
+    gap = leads.loc[(pair, "new"), "value"]
+    way = "leads" if gap > 0 else "trails"
+    return f"{printed}; ours [{way} by {100 * abs(gap):.1f} points](comparison.ipynb) on new faces."
+
+
+def _dropout(leads: pd.DataFrame) -> str:
+    """The improved network over the shallow one, on all faces and on new ones."""
+    if ("improved and shallow", "new") not in leads.index:
+        return "Not tested yet."
+    new, every = (leads.loc[("improved and shallow", one)] for one in ("new", "all"))
+    memory = ": the shallow one has memorised the others" if new["low"] > every["value"] else ""
     return (
-        f"{len(failed)} of its results; [another passage of the paper](disagreements.ipynb) "
-        f"contradicts {amount} of these."
+        f"{tables.points(every['value'])} points on all images, "
+        f"[{tables.points(new['value'])} on new faces](#what-the-paper-does-not-say){memory}."
     )
 
 
@@ -291,12 +323,12 @@ def copies(found: Examination) -> Markdown:
     exact, near = found.exact, found.near
     return Markdown(
         f"Of all {sum(found.images.values()):,} images, {found.copies_in_all:,} equal an earlier "
-        f"one pixel for pixel. {sum(near.sizes.values()):,} photographs stand in the dataset more "
-        "than once, as copies or cropped, mirrored, lit or compressed in another way. "
-        f"{exact.contradicting_groups:,} pictures have more than one label, as "
-        f"{exact.contradicting_images:,} images; of the photographs, {near.contradicting_groups:,} "
-        f"have, as {near.contradicting_images:,} images. Nothing was excluded: the paper trains "
-        "and evaluates on the dataset as it is.\n\n"
+        f"one pixel for pixel. {sum(near.sizes.values()):,} photographs occur more than once, as "
+        "copies or cropped, mirrored, lit or compressed in another way. "
+        f"{exact.contradicting_groups:,} distinct images ({exact.contradicting_images:,} files) "
+        f"carry conflicting labels; counting near-duplicates, {near.contradicting_groups:,} "
+        f"photographs ({near.contradicting_images:,} files) do. Nothing was excluded: the paper "
+        "trains and evaluates on the dataset as it is.\n\n"
         f"```{{dropdown}} How they were found\n{_method(found)}\n```"
     )
 
@@ -307,27 +339,31 @@ def _method(found: Examination) -> str:
     size = f"{method['frequencies']:g}"
     return (
         "Two images are *copies* where all their pixels are equal. They are of *one photograph* by "
-        "two comparisons. The first describes each picture by the low frequencies "
+        "two comparisons. The first describes each image by the low frequencies "
         f"({size} by {size}) of the cosine transform of {method['windows']:g} windows, "
         f"{method['centre_window']:g} or {method['smaller_window']:g} pixels wide, standardised "
-        "over all pictures; every two pictures whose descriptions have a cosine above "
+        "over all images; every two images whose descriptions have a cosine above "
         f"{method['candidate_cosine']:g}, as they are or one of them mirrored, are candidates: "
-        f"{found.candidates:,} pairs. The second searches for the inner part of one picture in the "
+        f"{found.candidates:,} pairs. The second searches for the inner part of one image in the "
         f"other, over shifts of up to {method['reach']:g} pixels and zooms of "
         f"{method['least_zoom']:g} to {method['greatest_zoom']:g}, by the correlation of their "
         f"detail between blurs of {method['fine_blur']:g} and {method['broad_blur']:g} pixels; "
         f"above {method['same_photograph']:g} they are of one photograph: {found.linked:,} pairs, "
         f"{found.linked_mirrored:,} of them mirrored. The threshold was set by looking at pairs on "
-        "both sides of it. Rotated pictures and very different crops are missed.\n\n"
-        "A picture is *blank* where its grey levels deviate by less than "
+        "both sides of it. Rotated images and very different crops are missed.\n\n"
+        "An image is *blank* where its grey levels deviate by less than "
         f"{method['blank_deviation']:g}, and *no photograph* where the entropy of its grey levels "
-        f"is below {method['placeholder_entropy']:g} bits, as in a notice or a sign. A photograph "
-        "of something else than a face is not found so."
+        f"is below {method['placeholder_entropy']:g} bits, as in a notice or a sign. Photographs "
+        "of things other than faces go undetected."
     )
 
 
 def leaked(found: Study, linear: Linear, examined: Examination, split: str) -> Markdown:
-    """What photographs that are in Training too do to the comparison of shallow and improved."""
+    """What photographs that are in Training too do to the comparison of shallow and improved.
+
+    Raises:
+        ValueError: as `comparison_tables.leads`.
+    """
     leads = comparison_tables.leads(found, linear, examined)
     pair = leads[(leads["networks"] == "improved and shallow") & (leads["split"] == split)]
     told = {one.faces: one for one in pair.itertuples()}
@@ -369,3 +405,20 @@ def contradictions(paper: Paper) -> Markdown:
             parts.append(f"- *{reading.place}:* {reading.says}{mark}")
         parts += ["", one.why, ""]
     return Markdown("\n".join(parts))
+
+
+def one_pixel(probed: Sequence[Probed]) -> Markdown | None:
+    """What the smallest shift does to the answers of each network; None without a probe."""
+    found = {
+        name: probe_tables.cost(some, "shift", 1)
+        for name, some in probe_tables.by_network(probed).items()
+    }
+    if not found:
+        return None
+    turned = [f"{tables.percent(one)} ({name})" for name, (_, one) in found.items()]
+    won = [f"{tables.points(-mean(one))} ({name})" for name, (one, _) in found.items()]
+    return Markdown(
+        f"Move a face by a single pixel, and the answer changes for {tables.listed(turned)} of the "
+        f"faces. Accuracy on new faces changes by {tables.listed(won)} points: some answers turn "
+        "wrong, others turn right."
+    )

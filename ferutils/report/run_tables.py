@@ -130,6 +130,9 @@ def scores_beside(first: Record, second: Record) -> pd.DataFrame:
     """Scores of two runs on both held-out splits, with intervals, and what the runs took.
 
     Columns: Score, each run by its name, and Difference, points.
+
+    Raises:
+        ValueError: as `points`.
     """
     found = [
         (f"{measure}, {split}", *texts, points(first, second, split) if at == 0 else "")
@@ -168,6 +171,9 @@ def verdicts_beside(first: Record, second: Record) -> pd.DataFrame:
     """How many images of each split both runs, one of them or neither gets right.
 
     Columns: Split, Both, Only first, Only second, Neither, p.
+
+    Raises:
+        ValueError: as `points`.
     """
     rows = [{"Split": split} | _verdicts(first, second, split) for split in HELD_OUT]
     return pd.DataFrame(rows)

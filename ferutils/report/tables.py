@@ -167,6 +167,9 @@ def performance(record: Record) -> pd.DataFrame:
 
     Columns: Split, Images, Accuracy (95 % interval), Macro-F1, Loss (nats), and the accuracy of
     each baseline and of People.
+
+    Raises:
+        ValueError: as `baselines.read`.
     """
     beside = baselines.beside(record, baselines.read())
     rows = []
@@ -209,6 +212,9 @@ def table_3(paper: Paper, found: Study) -> pd.DataFrame:
     """The paper's Table 3 beside ours, a row per figure.
 
     Columns: Model, Measure, Paper, Ours, Runs, Verdict.
+
+    Raises:
+        ValueError: as `verdicts.find`.
     """
     rows = []
     for claim in paper.table_3():
@@ -232,6 +238,9 @@ def claimed_and_measured(paper: Paper, found: Study) -> pd.DataFrame:
     """The figures of Table 3 as numbers, for `figures.claimed_and_measured`.
 
     Columns: model, measure, claimed, margin, measured, low, high.
+
+    Raises:
+        ValueError: as `verdicts.find`.
     """
     rows = []
     for claim in paper.table_3():
@@ -416,7 +425,7 @@ def inspected(found: Inspection) -> pd.DataFrame:
     """What was seen of the networks as built.
 
     Columns: Network, Optimiser, Hidden layers, Loss before training, Weights with a gradient,
-    Learned by heart, Outputs vary.
+    Memorised, Outputs vary.
     """
     return pd.DataFrame(
         [
@@ -427,7 +436,7 @@ def inspected(found: Inspection) -> pd.DataFrame:
                 "Loss before training": f"{network.first_loss:.3f}",
                 "Weights with a gradient": f"{network.trainable - len(network.without_gradient)} "
                 f"of {network.trainable}",
-                "Learned by heart": f"{percent(network.accuracy, 0)} in {network.steps} steps",
+                "Memorised": f"{percent(network.accuracy, 0)} in {network.steps} steps",
                 "Outputs vary": _yes(network.varies_in_training) + " in training, "
                 f"{_yes(not network.same_at_inference)} at inference",
             }

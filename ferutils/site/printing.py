@@ -1,14 +1,15 @@
 """The built report -> one PDF: its pages as one document, printed by Chromium.
 
-Reads the folder of the built report; writes the PDF whole or not at all.
+Reads the folder of the built report; writes the PDF whole or not at all. What Jupyter Book's
+`pdfhtml` lacks: bookmarks, page numbers, opened boxes, and a browser other than Playwright's own.
 Used as `python -m ferutils.site.printing HTML_FOLDER PDF`.
 """
 
-import copy
 import io
 import posixpath
 import shutil
 import sys
+from html import escape
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -45,10 +46,11 @@ def names(html: Path) -> list[str]:
     Args:
         html: the folder of the built report.
     """
-    first = _first(html)
+    refresh = _soup(html / "index.html").select_one("meta[http-equiv=refresh i]")
+    first = refresh["content"].partition("url=")[2]
     links = _soup(html / first).select("nav.bd-links a.reference.internal")
     targets = [first if link["href"] == "#" else _target(first, link["href"]) for link in links]
-    return [_page(target) for target in targets]
+    return [target.removesuffix(".html") for target in targets]
 
 
 def together(html: Path) -> str:
@@ -67,13 +69,12 @@ def together(html: Path) -> str:
     for name in ("href", "src"):  # of the head
         for tag in whole.head.find_all(attrs={name: True}):
             tag[name] = _target(pages[0], tag[name])
+    title = whole.select_one(".navbar-brand .title, .logo__title").get_text(strip=True)
     articles = [_article(html, page, set(pages)) for page in pages]
-    body = whole.new_tag("body", attrs={"class": "printed"})
-    content = whole.new_tag("main", attrs={"class": "bd-content"})
-    content.extend([_contents(whole, articles), *articles])
-    body.append(content)
+    body = _parsed('<body class="printed"><main class="bd-content"></main></body>')
+    body.main.extend([_contents(title, articles), *articles])
     whole.body.replace_with(body)
-    whole.title.string = content.select_one(".printed-title").get_text()
+    whole.title.string = title
     whole.html["data-theme"] = "light"
     return str(whole)
 
@@ -122,7 +123,7 @@ def _bookmarked(printed: bytes, document: str) -> bytes:
     """
     writer = PdfWriter(clone_from=io.BytesIO(printed))
     places = writer.named_destinations
-    for link in BeautifulSoup(document, "html.parser").select(".printed-contents a"):
+    for link in _parsed(document).select(".printed-contents a"):
         place = places["/" + link["href"].removeprefix("#")]
         writer.add_outline_item(link.get_text(), writer.get_destination_page_number(place))
     whole = io.BytesIO()
@@ -132,7 +133,7 @@ def _bookmarked(printed: bytes, document: str) -> bytes:
 
 def _article(html: Path, page: str, pages: set[str]) -> Tag:
     """What stands on a page, with anchors and links that hold in the whole document."""
-    article = copy.copy(_soup(html / f"{page}.html").select_one("article.bd-article"))
+    article = _soup(html / f"{page}.html").select_one("article.bd-article")
     for tag in article.find_all(id=True):
         tag["id"] = _anchor(page, tag["id"])
     for link in article.find_all("a", href=True):
@@ -149,19 +150,15 @@ def _article(html: Path, page: str, pages: set[str]) -> Tag:
     for heading in article.select("h2, h3"):
         following = heading.find_next_sibling()
         if following and following.find("figure"):  # browsers would leave the heading alone
-            together = heading.wrap(BeautifulSoup("", "html.parser").new_tag("div"))
-            together["class"] = "unbroken"
-            together.append(following)
+            heading.wrap(Tag(name="div", attrs={"class": "unbroken"})).append(following)
     article["id"] = _anchor(page, "")
     return article
 
 
 def _link(page: str, target: str, pages: set[str]) -> str:
     """A link of a page, led to the place in the whole document where that is in it."""
-    if ":" in target.partition("#")[0]:
-        return target
     path, _, anchor = target.partition("#")
-    other = _page(_target(page, path)) if path else page
+    other = _target(page, path).removesuffix(".html") if path else page
     return f"#{_anchor(other, anchor)}" if other in pages else _target(page, target)
 
 
@@ -176,33 +173,22 @@ def _anchor(page: str, anchor: str) -> str:
     return f"{page.replace('/', '-')}--{anchor}"
 
 
-def _contents(whole: BeautifulSoup, articles: list[Tag]) -> Tag:
+def _contents(title: str, articles: list[Tag]) -> BeautifulSoup:
     """The first page: the title of the report, and a link to each page by its own."""
-    contents = whole.new_tag("nav", attrs={"class": "printed-contents"})
-    title = whole.new_tag("p", attrs={"class": "printed-title"})
-    title.string = whole.select_one(".navbar-brand .title, .logo__title").get_text(strip=True)
-    listed = whole.new_tag("ol")
+    listed = ""
     for article in articles:
-        item, link = whole.new_tag("li"), whole.new_tag("a", href=f"#{article['id']}")
-        link.string = " ".join(article.h1.get_text().split())
-        item.append(link)
-        listed.append(item)
-    contents.extend([title, listed])
-    return contents
-
-
-def _first(html: Path) -> str:
-    """The page that index.html leads to."""
-    refresh = _soup(html / "index.html").select_one("meta[http-equiv=refresh i]")
-    return refresh["content"].partition("url=")[2]
-
-
-def _page(file: str) -> str:
-    return file.removesuffix(".html")
+        name = escape(" ".join(article.h1.get_text().split()), quote=False)
+        listed += f'<li><a href="#{article["id"]}">{name}</a></li>'
+    title = f'<p class="printed-title">{escape(title, quote=False)}</p>'
+    return _parsed(f'<nav class="printed-contents">{title}<ol>{listed}</ol></nav>')
 
 
 def _soup(file: Path) -> BeautifulSoup:
-    return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+    return _parsed(file.read_text(encoding="utf-8"))
+
+
+def _parsed(text: str) -> BeautifulSoup:
+    return BeautifulSoup(text, "html.parser")
 
 
 if __name__ == "__main__":

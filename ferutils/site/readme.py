@@ -16,7 +16,11 @@ BEGIN, END = "<!-- verdicts: written by make readme -->\n", "<!-- end of verdict
 
 
 def verdict_part() -> str:
-    """The table of the paper's Table 3 beside ours, and the summary of the first page."""
+    """The table of the paper's Table 3 beside ours, and the summary of the first page.
+
+    Raises:
+        FileNotFoundError, ValueError: as `paper.load` and `study.read`.
+    """
     claims, found = paper.load(), study.read()
     lines = tables.pipes(tables.table_3(claims, found))
     glance = tables.at_a_glance(claims, verdicts.findings(claims, found), found)
@@ -28,6 +32,7 @@ def with_verdicts(text: str) -> str:
     """A README with its part between the marks made new.
 
     Raises:
+        FileNotFoundError: as `paper.load`.
         ValueError: a mark is missing.
     """
     if text.count(BEGIN) != 1 or text.count(END) != 1:

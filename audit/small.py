@@ -1,0 +1,66 @@
+"""What the tables on networks for a phone should say, recomputed from book/small."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audit.records import SPLITS, Book, spread, wilson
+
+Rows = dict[tuple[str, ...], dict[str, Any]]
+
+
+def measured(book: Book) -> dict[str, list[dict[str, Any]]]:
+    """The files of each network by form, a network's seeds together."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for file in sorted(Path(book.runs[0].folder).parents[1].glob("small/*.json")):
+        told = json.loads(file.read_text())
+        recipe = told.get("recipe", {})
+        name = recipe.get("network") or told["run"].rpartition("-")[0]
+        taught = ", taught" if recipe.get("teachers") else ""
+        found.setdefault(name + taught, []).append(told["files"])
+    return found
+
+
+def digits(files: dict[str, Any], form: str, split: str) -> np.ndarray:
+    return np.array(list(files["forms"][form]["answers"][split]), int)
+
+
+def answers(book: Book) -> Rows:
+    rows: Rows = {}
+    for name, some in measured(book).items():
+        for form in some[0]["forms"]:
+            row: dict[str, Any] = {"Runs": [len(some)]}
+            for split in SPLITS:
+                labels = book.linear.answers[split][0]
+                for head, which in ((split, "all"), (f"{split}, new faces", "new")):
+                    keep = book.faces(split, which)
+                    right = [(digits(one, form, split) == labels)[keep] for one in some]
+                    row[head] = (
+                        wilson(int(right[0].sum()), len(right[0]))
+                        if len(some) == 1
+                        else spread(100 * one.mean() for one in right)
+                    )
+            same = [
+                (digits(one, form, split) == digits(one, "float32", split)).mean()
+                for one in some
+                for split in SPLITS
+            ]
+            row["As float32"] = [] if form == "float32" else [100 * np.mean(same)]
+            rows[name, form] = row
+    return rows
+
+
+def costs(book: Book) -> Rows:
+    rows: Rows = {}
+    for name, some in measured(book).items():
+        for form in some[0]["forms"]:
+            files = [one["forms"][form] for one in some]
+            rows[name, form] = {
+                "Parameters": [some[0]["parameters"]],
+                "Bytes": [np.mean([one["bytes"] for one in files])],
+                "Milliseconds a face": [np.mean([one["milliseconds"] for one in files])],
+                "Memory": [np.mean([one["memory_bytes"] for one in files]) / 1e6],
+            }
+    return rows
