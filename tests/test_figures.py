@@ -537,27 +537,6 @@ def test_cross_validation_keeps_its_numbers():
     assert (frame["chosen_by"] == "the paper").sum() == 1
 
 
-SIZES = pd.DataFrame(
-    [
-        ("small", "float32", "this report's", 3600000, 0.69),
-        ("small", "int8", "this report's", 950000, 0.688),
-        ("tiny", "int8", "this report's", 96000, 0.65),
-        ("shallow", "float32 weights", "the paper's", 9400000, 0.59),
-        ("deep", "float32 weights", "the paper's", 82000000, 0.57),
-        ("mini-Xception", "int8", "published", 93000, 0.66),
-    ],
-    columns=["network", "form", "whose", "bytes", "accuracy_share"],
-)
-
-
-def test_sizes_have_a_point_for_each_file_and_a_name_for_each_network():
-    ax = figures.sizes(SIZES, [10**5, 10**6])
-    assert [len(line.get_xdata()) for line in ax.lines] == [2, 2, 3, 2, 1]
-    assert ax.get_xscale() == "log"
-    assert texts(ax.texts) == list(dict.fromkeys(SIZES["network"]))
-    assert csv_of(ax)["bytes"].tolist() == SIZES["bytes"].tolist()
-
-
 # ---- the style ----------------------------------------------------------------------------------
 
 
@@ -577,7 +556,6 @@ DRAWINGS = {
     "architecture": lambda: figures.architecture(layers("deep")),
     "means": lambda: figures.means(MEANS),
     "familiarity": lambda: figures.familiarity(FAMILIARITY),
-    "sizes": lambda: figures.sizes(SIZES, [10**5, 10**6]),
     "claimed and measured": lambda: figures.claimed_and_measured(
         tables.claimed_and_measured(PAPER, study(SHALLOW, record("deep", train_images=7178)))
     ),
