@@ -17,8 +17,8 @@
 #   make backends FER2013=PATH   train one small recipe under TensorFlow, JAX and PyTorch; installs both
 #   make crossvalidate FER2013=PATH [MODEL=shallow]   cross-validate learning rate and hidden neurons;
 #                                after an interruption it goes on
-#   make small FER2013=PATH [EPOCHS=100]   train the networks for a phone and measure their files;
-#                                after an interruption it goes on
+#   make small FER2013=PATH [EPOCHS=100] [SEED=0]   train the networks for a phone and measure
+#                                their files; after an interruption it goes on
 #   make inspect                 build the networks and try them on a handful of drawn faces again
 #   make readme                  renew the verdicts of README.md from the records
 #   make bench                   measure training beside plain Keras and PyTorch by hand, the report
@@ -122,10 +122,11 @@ crossvalidate: $(READY)
 	@echo "The cross-validation is in book/crossvalidation."
 
 # The second network is taught by the first.
+SMALL = --epochs $(or $(EPOCHS),100) --seed $(or $(SEED),0)
 small: $(READY)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints requirements.txt -e '.[phone]'
-	@$(BIN)/ferutils measure small small --epochs $(or $(EPOCHS),100)
-	@$(BIN)/ferutils measure small tiny --epochs $(or $(EPOCHS),100) --teacher small-seed-0
+	@$(BIN)/ferutils measure small small $(SMALL)
+	@$(BIN)/ferutils measure small tiny $(SMALL) --teacher small-seed-$(or $(SEED),0)
 	@echo "The networks for a phone are in book/small."
 
 inspect: $(READY)

@@ -4,6 +4,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras is imported
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -167,10 +169,9 @@ def test_a_teacher_without_record_or_weights_is_refused(folder):
     assert "weights of tiny-seed-0" in str(refused.value)
 
 
-@pytest.mark.parametrize("form", [*FORMS, MIRRORED])
-def test_a_file_answers_as_the_network_does(tmp_path, form):
+def some_network():
     keras.utils.set_random_seed(0)
-    model = keras.Sequential(
+    return keras.Sequential(
         [
             keras.Input(litert.SHAPE[1:]),
             keras.layers.Rescaling(1 / 255),
@@ -179,6 +180,11 @@ def test_a_file_answers_as_the_network_does(tmp_path, form):
             keras.layers.Dense(7),
         ]
     )
+
+
+@pytest.mark.parametrize("form", [*FORMS, MIRRORED])
+def test_a_file_answers_as_the_network_does(tmp_path, form):
+    model = some_network()
     path = tmp_path / "a.tflite"
     litert.export(model, form, IMAGES, path)
     asked = litert.mirrored(model) if form == MIRRORED else model
@@ -188,6 +194,15 @@ def test_a_file_answers_as_the_network_does(tmp_path, form):
     taken = litert.interpreter(path, 1).get_input_details()[0]
     assert taken["shape"].tolist() == list(litert.SHAPE)
     assert taken["dtype"] == (np.uint8 if form in ("int8", MIRRORED) else np.float32)
+
+
+def test_tensorflow_runs_a_file_where_litert_is_not_installed(tmp_path, monkeypatch):
+    path = tmp_path / "a.tflite"
+    litert.export(some_network(), MIRRORED, IMAGES, path)
+    expected = litert.answers(path, IMAGES)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    assert "tensorflow" in type(litert.interpreter(path, 1)).__module__
+    assert (litert.answers(path, IMAGES) == expected).mean() > 0.95
 
 
 def test_the_network_of_a_run_is_exported_as_it_answers(tmp_path, monkeypatch):

@@ -48,7 +48,9 @@ def network(recipe: Recipe, precision: str = "float32") -> keras.Model:
         maps = _block(maps, filters, stride, precision, f"block{number}")
     mean = layers.GlobalAveragePooling2D(dtype=precision)(maps)
     mean = layers.Dropout(recipe.dropout, dtype=precision)(mean)
-    return keras.Model(faces, layers.Dense(len(EMOTIONS), dtype="float32", name="logits")(mean))
+    # From zero: the first logits would be large, and unlearning them takes a hundred steps.
+    last = layers.Dense(len(EMOTIONS), kernel_initializer="zeros", dtype="float32", name="logits")
+    return keras.Model(faces, last(mean))
 
 
 def _block(maps, filters: int, stride: int, precision: str, name: str):
@@ -74,7 +76,7 @@ def _normalised(maps, filters: int, size: int, stride: int, precision: str, name
         dtype=precision,
         name=name,
     )
-    return BatchNormalization(dtype=precision, name=f"{name}_norm")(convolution(maps))
+    return BatchNormalization(momentum=0.9, dtype=precision, name=f"{name}_norm")(convolution(maps))
 
 
 def _compiled(recipe: Recipe, steps: int) -> keras.Model:
