@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from audit.records import EMOTIONS, SPLITS, Book, spread
+from audit.records import EMOTIONS, SPLITS, Book, Rows, spread
 
 # Rows and columns of pixels of the parts of a face.
 PARTS = {"brows": (9, 15, 8, 40), "eyes": (15, 22, 8, 40)}
@@ -24,8 +24,8 @@ def probed(book: Book) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def changes(book: Book) -> dict[tuple[str, ...], dict[str, Any]]:
-    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+def changes(book: Book) -> Rows:
+    rows: Rows = {}
     for name, some in probed(book).items():
         for at, change in enumerate(some[0]["changed"]):
             seen = [one["changed"][at]["splits"] for one in some]
@@ -56,7 +56,7 @@ def unsteadiness(one: dict[str, Any]) -> float:
     return 100 * float(np.mean(shares))
 
 
-def sizes(book: Book) -> dict[tuple[str, ...], dict[str, Any]]:
+def sizes(book: Book) -> Rows:
     return {
         (name,): {
             "Runs": [len(some)],
@@ -74,7 +74,7 @@ def norm(one: dict[str, Any], at: str) -> float:
     return sum(layer[at] ** 2 for layer in one["weights"]) ** 0.5
 
 
-def parts(book: Book) -> dict[tuple[str, ...], dict[str, Any]]:
+def parts(book: Book) -> Rows:
     return {
         (name, emotion): {
             part: [np.mean([times(one, emotion)[part] for one in some])]
@@ -86,8 +86,7 @@ def parts(book: Book) -> dict[tuple[str, ...], dict[str, Any]]:
 
 
 def times(one: dict[str, Any], emotion: str) -> dict[str, float]:
-    drops, places = dict.fromkeys((*PARTS, "elsewhere"), 0.0), dict.fromkeys(PARTS, 0)
-    places["elsewhere"] = 0
+    drops, places = (dict.fromkeys((*PARTS, "elsewhere"), 0) for _ in range(2))
     for row, line in enumerate(one["attention"][emotion]["occlusion"]):
         for column, drop in enumerate(line):
             y, x = (at * one["step"] + one["square"] / 2 for at in (row, column))
@@ -99,7 +98,7 @@ def times(one: dict[str, Any], emotion: str) -> dict[str, float]:
     return {part: drops[part] / whole * every / places[part] for part in drops}
 
 
-def mistakes(book: Book) -> dict[tuple[str, ...], dict[str, Any]]:
+def mistakes(book: Book) -> Rows:
     rows = {}
     for name, runs in book.printed.items():
         answers = [run.answers[split] for run in runs for split in SPLITS]

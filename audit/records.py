@@ -27,6 +27,7 @@ DROPOUT = {"improved": (0.25, 0.5), "deep": (0.25, 0.5), "improved_text": (0.25,
 DROPOUT |= {"deep_text": (0.25, 0.5)}  # after convolutions, after the dense layer; else none
 RESAMPLES, PRINTED_RESAMPLES = 20_000, 2_000  # of the bootstrap: here, and behind the page
 
+Rows = dict[tuple[str, ...], dict[str, Any]]  # by key: text, or a list of numbers, by column
 Answer = tuple[np.ndarray, np.ndarray]  # labels (n,) and log-probabilities (n, 7) of a split
 
 

@@ -1,20 +1,17 @@
 """What the tables on networks for a phone should say, recomputed from book/small."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from audit.records import SPLITS, Book, spread, wilson
-
-Rows = dict[tuple[str, ...], dict[str, Any]]
+from audit.records import SPLITS, Book, Rows, spread, wilson
 
 
 def measured(book: Book) -> dict[str, list[dict[str, Any]]]:
     """The files of each network by form, a network's seeds together."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for file in sorted(Path(book.runs[0].folder).parents[1].glob("small/*.json")):
+    for file in sorted(book.runs[0].folder.parents[1].glob("small/*.json")):
         told = json.loads(file.read_text())
         recipe = told.get("recipe", {})
         name = recipe.get("network") or told["run"].rpartition("-")[0]

@@ -9,9 +9,7 @@ from scipy import stats
 
 from audit import probes, small
 from audit import records as r
-from audit.records import LINEAR, MODELS, SPLITS, Book, interval, scores, spread
-
-Rows = dict[tuple[str, ...], dict[str, Any]]  # by key: text, or a list of numbers, by column
+from audit.records import LINEAR, MODELS, SPLITS, Book, Rows, interval, scores, spread
 
 
 def words(name: str) -> str:

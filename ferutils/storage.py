@@ -155,6 +155,26 @@ def unsealed(path: Path) -> str:
     return json.dumps(content)
 
 
+@contextlib.contextmanager
+def expecting(what: str, path: Path, remedy: str) -> Iterator[None]:
+    """Say of a file that cannot be read, or is not what it should be, what was expected of it.
+
+    Args:
+        what: the content that the file should have.
+        path: of the file.
+        remedy: what to do, as a sentence.
+
+    Raises:
+        ValueError: for an OSError, a ValueError (pydantic's among them) or an error of YAML inside.
+    """
+    try:
+        yield
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(
+            f"Expected {what} in {path.name}. Received: {described(error)}. {remedy}"
+        ) from None
+
+
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

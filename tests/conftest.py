@@ -9,10 +9,13 @@ import sys
 import threading
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import browsing
 import pytest
+from helpers import small_dataset, small_recipe
 
+from ferutils import paths
 from ferutils.site import printing
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -31,6 +34,21 @@ def fer2013_path(tmp_path_factory):
     subprocess.run(command, check=True)
     yield path
     path.unlink()  # 301 MB, which pytest would keep for three sessions
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run that was trained for the module, its dataset, and where its weights are."""
+    from ferutils.measuring import recording
+
+    places, drawn = tmp_path_factory.mktemp("places"), small_dataset()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "RECORDED_RUNS", places / "recorded")
+        patch.setenv("FERUTILS_RUNS", str(places / "new"))
+        patch.setenv("FERUTILS_CACHE", str(places / "cache"))
+        patch.setattr(recording.faces, "draw", lambda: drawn)
+        made = recording.obtain(small_recipe(epochs=1))
+        yield SimpleNamespace(record=made, dataset=drawn, weights=recording.weights(made.run.id))
 
 
 @pytest.fixture(scope="session")

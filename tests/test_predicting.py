@@ -2,18 +2,17 @@
 
 import dataclasses
 import zlib
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers import EXPLAINED, small_dataset, small_recipe
+from helpers import EXPLAINED, small_recipe
 from PIL import Image
 from synthetic import DRAWN, record
 
-from ferutils import cli, paths
-from ferutils.measuring import predicting, recording
+from ferutils import cli
+from ferutils.measuring import predicting
 
 BLACK, WHITE = 0, 255
 
@@ -121,19 +120,6 @@ def test_a_huge_file_is_refused(tmp_path, monkeypatch):
 
 
 # Answers
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run that was trained for this, its dataset, and where its weights are."""
-    places, drawn = tmp_path_factory.mktemp("places"), small_dataset()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "RECORDED_RUNS", places / "recorded")
-        patch.setenv("FERUTILS_RUNS", str(places / "new"))
-        patch.setenv("FERUTILS_CACHE", str(places / "cache"))
-        patch.setattr(recording.faces, "draw", lambda: drawn)
-        made = recording.obtain(small_recipe(epochs=1))
-        yield SimpleNamespace(record=made, dataset=drawn, weights=recording.weights(made.run.id))
 
 
 @pytest.mark.slow

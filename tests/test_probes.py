@@ -6,12 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers import EXPLAINED, small_dataset, small_recipe
+from helpers import EXPLAINED, small_recipe
 from synthetic import PLACES, SUM, answered, looking_at, probed, record, study
 
 from ferutils import cli, paths, storage
 from ferutils.dataset.fer2013 import EMOTIONS
-from ferutils.measuring import recording
 from ferutils.records import examination, probes
 from ferutils.records.probes import CHANGES
 from ferutils.report import probe_figures, probe_tables, prose
@@ -45,7 +44,9 @@ def spoilt(**changed):
         spoilt(changed=[]),
         spoilt(unchanged={}),
         spoilt(seed="none"),
-        lambda content: content | {"weights": [content["weights"][0] | {"end": -1}]},
+        lambda content: content | {"weights": [content["weights"][0] | {"end": -1}] * 2},
+        spoilt(weights=[]),
+        spoilt(step=5),
         lambda content: content | {"attention": dict(list(content["attention"].items())[:3])},
         lambda content: {
             **content,
@@ -53,7 +54,16 @@ def spoilt(**changed):
             | {"PrivateTest": content["unchanged"]["PrivateTest"]},
         },
     ],
-    ids=["no changes", "no answers", "no seed", "negative", "emotions", "more than all"],
+    ids=[
+        "no changes",
+        "no answers",
+        "no seed",
+        "negative",
+        "no kernel",
+        "maps of another step",
+        "emotions",
+        "more than all",
+    ],
 )
 def test_a_damaged_file_is_refused(tmp_path, spoil):
     one = probed()
@@ -186,23 +196,11 @@ def test_figures_keep_the_numbers_that_they_show():
 # Measuring
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run that was trained for this, and its dataset."""
-    places, drawn = tmp_path_factory.mktemp("places"), small_dataset()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "RECORDED_RUNS", places / "recorded")
-        patch.setenv("FERUTILS_RUNS", str(places / "new"))
-        patch.setenv("FERUTILS_CACHE", str(places / "cache"))
-        patch.setattr(recording.faces, "draw", lambda: drawn)
-        yield recording.obtain(small_recipe(epochs=1)), drawn
-
-
 @pytest.mark.slow
 def test_a_trained_network_is_probed(trained):
     from ferutils.measuring import probing
 
-    run, drawn = trained
+    run, drawn = trained.record, trained.dataset
     known = {"PublicTest": [0, 1], "PrivateTest": []}
     found = probing.probe(run, drawn, known, lambda text: None, images=1)
     for split, seen in found.unchanged.items():
@@ -217,7 +215,7 @@ def test_a_trained_network_is_probed(trained):
 
 @pytest.mark.slow
 def test_the_command_writes_what_the_pages_read(trained, tmp_path, monkeypatch):
-    run, drawn = trained
+    run, drawn = trained.record, trained.dataset
     nothing_known = SimpleNamespace(near_in_training={"PublicTest": [], "PrivateTest": []})
     monkeypatch.setattr(examination, "read", lambda: nothing_known)
     monkeypatch.setattr(cli, "_published", lambda: drawn)

@@ -38,9 +38,13 @@ def told(function):
 
 
 def not_caught(node):
-    """The parts of a function that stand in no try with an except."""
+    """The parts of a function that stand in no try with an except, nor in `storage.expecting`."""
+    handled = isinstance(node, ast.Try) and node.handlers
+    handled = (
+        handled or isinstance(node, ast.With) and "storage.expecting(" in ast.unparse(node.items[0])
+    )
     for child in ast.iter_child_nodes(node):
-        if not (isinstance(node, ast.Try) and node.handlers and child in node.body):
+        if not (handled and child in node.body):
             yield child
             yield from not_caught(child)
 

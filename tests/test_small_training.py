@@ -13,7 +13,7 @@ from helpers import EXPLAINED, small_dataset
 from phones import RUN, recipe, trained, work_in
 from synthetic import record
 
-from ferutils.measuring import backend, changing, litert, small, small_recording
+from ferutils.measuring import augmenting, backend, litert, small, small_recording
 from ferutils.measuring.checkpoints import Checkpoint, Identity
 from ferutils.records import small as records
 from ferutils.records.small import FORMS, MIRRORED
@@ -34,7 +34,9 @@ IMAGES = DRAWN.splits["Training"].images
 
 
 def changed(seed=0, **given):
-    return changing.changed(IMAGES, recipe(**PLAIN | given), np.random.default_rng(seed))[..., 0]
+    return augmenting.augmented(IMAGES, recipe(**PLAIN | given), np.random.default_rng(seed))[
+        ..., 0
+    ]
 
 
 def test_images_that_nothing_changes_stay_as_they_are():
@@ -58,13 +60,13 @@ def test_about_half_of_the_images_are_mirrored_and_the_others_stay():
 @pytest.mark.parametrize("given", [{"rotation": 12}, {"scale": 0.12}, {"shift": 0.12}])
 def test_a_moved_image_keeps_its_range_and_shows_no_black_border(given):
     bright = np.full((40, 48, 48), 200, np.uint8)
-    made = changing.changed(bright, recipe(**PLAIN | given), np.random.default_rng(0))
+    made = augmenting.augmented(bright, recipe(**PLAIN | given), np.random.default_rng(0))
     assert made == pytest.approx(200, abs=0.01)
     assert np.abs(changed(**given) - IMAGES).mean() > 1
 
 
 def test_one_square_is_blanked_in_some_images():
-    blank = changing._squares(1000, recipe(blanked=0.5), np.random.default_rng(0))
+    blank = augmenting._squares(1000, recipe(blanked=0.5), np.random.default_rng(0))
     pixels = blank.sum(axis=(1, 2))
     assert set(np.sqrt(pixels)) <= {0, *range(8, 17)}
     assert 0.4 < (pixels > 0).mean() < 0.6
@@ -72,17 +74,17 @@ def test_one_square_is_blanked_in_some_images():
 
 def test_targets_are_smoothed_labels_and_what_teachers_answer():
     labels, taught = np.array([0, 6]), np.full((2, 7), 1 / 7)
-    alone = changing.targets(labels, recipe(label_smoothing=0.1), None)
+    alone = augmenting.targets(labels, recipe(label_smoothing=0.1), None)
     assert alone.sum(axis=1) == pytest.approx(1) and alone.argmax(axis=1).tolist() == [0, 6]
     assert alone[0, 1] == pytest.approx(0.1 / 7)
-    both = changing.targets(labels, recipe(label_smoothing=0.0, teaching=0.7), taught)
+    both = augmenting.targets(labels, recipe(label_smoothing=0.0, teaching=0.7), taught)
     assert both[0, 0] == pytest.approx(0.3 + 0.7 / 7)
 
 
 def test_mixup_mixes_images_and_targets_by_the_same_share():
     pixels = np.arange(6, dtype=np.float32).reshape(6, 1, 1, 1) * np.ones((1, 48, 48, 1))
     wanted = np.arange(6, dtype=np.float32)[:, None] * np.ones((1, 7))
-    mixed = changing.mixed(pixels, wanted, recipe(mixup=0.4), np.random.default_rng(0))
+    mixed = augmenting.mixed(pixels, wanted, recipe(mixup=0.4), np.random.default_rng(0))
     assert np.allclose(mixed[0][:, 0, 0, 0], mixed[1][:, 0])
     assert not np.allclose(mixed[1], wanted)
 

@@ -19,7 +19,7 @@ def perturb(images: np.ndarray, kind: str, strength: float, seed: int) -> np.nda
 
     Args:
         images: uint8 (n, 48, 48), 0..255.
-        kind: a name in CHANGES.
+        kind: a name in WAYS.
         strength: of the change: of noise the standard deviation and of brightness what is added,
             as shares of white; of a shift pixels, up, down, left or right; of a rotation degrees,
             either way; of a blur the standard deviation in pixels; of JPEG the quality.
@@ -28,8 +28,8 @@ def perturb(images: np.ndarray, kind: str, strength: float, seed: int) -> np.nda
     Returns:
         uint8 (n, 48, 48), 0..255; what comes in over the border repeats the edge.
     """
-    rng = np.random.default_rng([seed, list(CHANGES).index(kind)])
-    return CHANGES[kind](images, strength, rng)
+    rng = np.random.default_rng([seed, list(WAYS).index(kind)])
+    return WAYS[kind](images, strength, rng)
 
 
 def _grey(values: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def _compressed(image: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
-CHANGES = {
+WAYS = {
     "noise": _noise,
     "shift": _shift,
     "rotation": _rotation,

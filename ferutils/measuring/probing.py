@@ -12,6 +12,7 @@ from keras import layers, ops
 from ferutils.dataset import perturbing
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, Dataset, Split
 from ferutils.measuring import models, predicting, recording
+from ferutils.records import probes
 from ferutils.records.keeping import HELD_OUT
 from ferutils.records.probes import CHANGES, Answers, Attention, Changed, Probe, Weights
 from ferutils.records.runs import Record
@@ -172,7 +173,7 @@ def occlusion(model: keras.Model, images: np.ndarray, label: int) -> np.ndarray:
     section 4.2.
     """
     mean = np.rint(images.mean(axis=(1, 2), keepdims=True)).astype(np.uint8)
-    places = range(0, IMAGE_SIZE - SQUARE + 1, STEP)
+    places = probes.places(SQUARE, STEP)
     covered = np.tile(images, (len(places), len(places), 1, 1, 1))
     for row, top in enumerate(places):
         for column, left in enumerate(places):

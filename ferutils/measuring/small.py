@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, Dataset
 from ferutils.measuring import training
-from ferutils.measuring.changing import changed, mixed, targets
+from ferutils.measuring.augmenting import augmented, mixed, targets
 from ferutils.measuring.checkpoints import Checkpoint
 from ferutils.measuring.models import BatchNormalization
 from ferutils.records.small import Epoch, Recipe
@@ -155,7 +155,7 @@ def _epoch(model, recipe: Recipe, images, wanted, number: int, averages: list[np
     planned, losses = steps(images, recipe), []
     for step in range(planned):
         chosen = order[step * size : (step + 1) * size]
-        pixels = changed(images[chosen], recipe, random)
+        pixels = augmented(images[chosen], recipe, random)
         losses.append(model.train_on_batch(*mixed(pixels, wanted[chosen], recipe, random)))
         done = (number - 1) * planned + step + 1
         if done % EVERY == 0 or step == planned - 1:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from ferutils import paths, storage
 from ferutils.dataset import fer2013
@@ -128,10 +127,5 @@ def human(path: Path = FOLDER / "human.yml") -> Human:
     Raises:
         ValueError: the file is damaged.
     """
-    try:
+    with storage.expecting("accuracy, margin and source", path, "Restore it from git."):
         return Human.model_validate(storage.read_yaml(path))
-    except (OSError, ValidationError, yaml.YAMLError) as error:
-        raise ValueError(
-            f"Expected accuracy, margin and source in {path.name}. "
-            f"Received: {storage.described(error)}. Restore it from git."
-        ) from None

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ferutils import paths, storage
 from ferutils.dataset.fer2013 import EMOTIONS
@@ -181,13 +180,9 @@ def load(model: str, path: Path | None = None) -> Settings:
         ValueError: the file is damaged, or asks for what cannot be.
     """
     path = path or SETTINGS_FILE
-    try:
+    expected = "learning_rates, hidden_neurons and models"
+    with storage.expecting(expected, path, "Correct the file there."):
         return SettingsFile.model_validate(storage.read_yaml(path)).of(model)
-    except (OSError, ValidationError, yaml.YAMLError) as error:
-        raise ValueError(
-            f"Expected learning_rates, hidden_neurons and models in {path.name}. "
-            f"Received: {storage.described(error)}. Correct the file there."
-        ) from None
 
 
 # The result
@@ -207,16 +202,12 @@ def read(model: str) -> CrossValidation | None:
     path = file(model)
     if not path.exists():
         return None
-    try:
+    remedy = f"Restore it from git, or remove it and run {COMMAND} MODEL={model}."
+    with storage.expecting(f"the cross-validation of {model}", path, remedy):
         found = CrossValidation.model_validate_json(storage.unsealed(path))
         if found.model != model:
             raise ValueError(f"the cross-validation of {found.model}")
         return found
-    except (OSError, ValueError) as error:  # a validation error is a ValueError
-        raise ValueError(
-            f"Expected the cross-validation of {model} in {path.name}. Received: {error}. "
-            f"Restore it from git, or remove it and run {COMMAND} MODEL={model}."
-        ) from None
 
 
 def write(found: CrossValidation) -> None:

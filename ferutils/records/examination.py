@@ -109,17 +109,13 @@ def read(path: Path = EXAMINATION_FILE) -> Examination:
     Raises:
         ValueError: there is none, or it is damaged or incomplete.
     """
-    try:
+    remedy = "Restore it from git, or run make examine FER2013=PATH."
+    with storage.expecting("the examination of the dataset", path, remedy):
         found = Examination.model_validate_json(storage.unsealed(path))
         missing = set(Examination.model_fields) - found.model_fields_set
         if missing:
             raise ValueError(f"no {', '.join(sorted(missing))}")
         return found
-    except (OSError, ValueError) as error:  # a validation error is a ValueError
-        raise ValueError(
-            f"Expected the examination of the dataset in {path.name}. Received: {error}. "
-            "Restore it from git, or run make examine FER2013=PATH."
-        ) from None
 
 
 def write(found: Examination, path: Path = EXAMINATION_FILE) -> None:

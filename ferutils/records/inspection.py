@@ -164,13 +164,9 @@ def read(path: Path = INSPECTION_FILE) -> Inspection:
     Raises:
         ValueError: there is none, or it is damaged.
     """
-    try:
+    remedy = "Restore it from git, or run make inspect."
+    with storage.expecting("the inspection of the networks", path, remedy):
         return Inspection.model_validate_json(storage.unsealed(path))
-    except (OSError, ValueError) as error:  # a validation error is a ValueError
-        raise ValueError(
-            f"Expected the inspection of the networks in {path.name}. Received: {error}. "
-            "Restore it from git, or run make inspect."
-        ) from None
 
 
 def write(found: Inspection, path: Path = INSPECTION_FILE) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ferutils import paths, storage
-from ferutils.dataset.fer2013 import EMOTIONS
+from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE
 from ferutils.records.keeping import HELD_OUT
 from ferutils.records.runs import Count, Environment, Record, Words
 
@@ -20,6 +20,11 @@ COMMAND = "FER2013=PATH ferutils measure probe"
 
 Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Map = list[list[Annotated[float, Field(allow_inf_nan=False)]]]
+
+
+def places(square: int, step: int) -> range:
+    """The upper, or left, edges of a square that is moved over an image, in pixels."""
+    return range(0, IMAGE_SIZE - square + 1, step)
 
 
 class Change(NamedTuple):
@@ -50,7 +55,7 @@ class Answers(_Part):
 
     images: Count
     right: Count
-    new: Count  # images whose photograph is not in Training
+    new: Annotated[Count, Field(ge=1)]  # images whose photograph is not in Training
     new_right: Count
     changed: Count  # answers that differ from those to the unchanged images
 
@@ -116,7 +121,7 @@ class Probe(_Part):
     seed: int
     unchanged: dict[str, Answers]
     changed: list[Changed]
-    weights: list[Weights]
+    weights: Annotated[list[Weights], Field(min_length=2)]
     square: Annotated[int, Field(ge=1)]
     step: Annotated[int, Field(ge=1)]
     attention: dict[str, Attention]
@@ -131,6 +136,10 @@ class Probe(_Part):
         splits = {tuple(one.splits) for one in self.changed} | {tuple(self.unchanged)}
         if splits != {HELD_OUT} or tuple(self.attention) != EMOTIONS:
             raise ValueError(f"answers by {', '.join(HELD_OUT)} and by each emotion")
+        wide = len(places(self.square, self.step))
+        maps = [one.occlusion for one in self.attention.values()]
+        if any([len(row) for row in one] != [wide] * wide for one in maps):
+            raise ValueError(f"occlusion maps of other sizes than {wide} x {wide}")
         return self
 
     def accuracy(self, split: str, change: Changed | None = None, new: bool = True) -> float:
@@ -173,24 +182,22 @@ def read(records: Iterable[Record], folder: Path | None = None) -> list[Probed]:
     Raises:
         ValueError: a file is damaged, or of other weights than the run's.
     """
-    folder = folder or FOLDER
-    places = {one.run.id: folder / f"{one.run.id}.json" for one in records}
-    return [
-        Probed(one, _read(one, path)) for one in records if (path := places[one.run.id]).exists()
-    ]
+    beside = [(one, _file(one.run.id, folder)) for one in records]
+    return [Probed(one, _read(one, path)) for one, path in beside if path.exists()]
+
+
+def _file(run: str, folder: Path | None) -> Path:
+    return (folder or FOLDER) / f"{run}.json"
 
 
 def _read(record: Record, path: Path) -> Probe:
-    try:
+    run = record.run
+    remedy = f"Restore it from git, or run {COMMAND} {run.id}."
+    with storage.expecting(f"what was measured of run {run.id}", path, remedy):
         found = Probe.model_validate_json(storage.unsealed(path))
-        if (found.run, found.weights_sha256) != (record.run.id, record.run.weights_sha256):
+        if (found.run, found.weights_sha256) != (run.id, run.weights_sha256):
             raise ValueError("what was measured of other weights than the run's")
         return found
-    except (OSError, ValueError) as error:  # a validation error is a ValueError
-        raise ValueError(
-            f"Expected what was measured of run {record.run.id} in {path.name}. Received: {error}. "
-            f"Restore it from git, or run {COMMAND} {record.run.id}."
-        ) from None
 
 
 def command(probed: Iterable[Probed]) -> str:
@@ -200,6 +207,6 @@ def command(probed: Iterable[Probed]) -> str:
 
 def write(found: Probe, folder: Path | None = None) -> None:
     """Write what was measured of a run, whole or not at all."""
-    folder = folder or FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    storage.write_whole(folder / f"{found.run}.json", storage.sealed(found.model_dump_json()))
+    path = _file(found.run, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    storage.write_whole(path, storage.sealed(found.model_dump_json()))

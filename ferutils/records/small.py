@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ferutils import paths, storage
@@ -23,7 +22,7 @@ NETWORKS = {"small": 1_000_000, "tiny": 100_000}  # bytes that the int8 file has
 FORMS = ("float32", "float16", "dynamic int8", "int8")
 MIRRORED = "int8, both mirrored"  # the mean of a face and its mirror image, inside the file
 # As provenance.SHAPING, for ours.
-SHAPING = ("dataset/fer2013", "measuring/changing", "measuring/models", "measuring/small")
+SHAPING = ("dataset/fer2013", "measuring/augmenting", "measuring/models", "measuring/small")
 COMMANDS = (
     "make small FER2013=PATH",
     "FER2013=PATH ferutils measure formats RUN",
@@ -220,16 +219,12 @@ def read(name: str) -> Trained | Formats | None:
     if not path.exists():
         return None
     kind = Formats if name.startswith("formats-") else Trained
-    try:
+    remedy = f"Restore it from git, or remove it and run {' or '.join(COMMANDS)}."
+    with storage.expecting(f"the record {name}", path, remedy):
         found = kind.model_validate_json(storage.unsealed(path))
         if found.name != name:
             raise ValueError(f"the record {found.name}")
         return found
-    except (OSError, ValueError) as error:  # a validation error is a ValueError
-        raise ValueError(
-            f"Expected the record {name} in {path.name}. Received: {error}. Restore it from git, "
-            f"or remove it and run {' or '.join(COMMANDS)}."
-        ) from None
 
 
 def read_all() -> tuple[list[Trained], list[Formats]]:
@@ -256,10 +251,5 @@ def peer(path: Path | None = None) -> Peer:
         ValueError: the file is damaged.
     """
     path = path or FOLDER / "peer.yml"
-    try:
+    with storage.expecting("name, accuracy, bytes and source", path, "Restore it from git."):
         return Peer.model_validate(storage.read_yaml(path))
-    except (OSError, ValidationError, yaml.YAMLError) as error:
-        raise ValueError(
-            f"Expected name, accuracy, bytes and source in {path.name}. "
-            f"Received: {storage.described(error)}. Restore it from git."
-        ) from None

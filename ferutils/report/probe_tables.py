@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE
+from ferutils.dataset.fer2013 import EMOTIONS
+from ferutils.records import probes
 from ferutils.records.keeping import HELD_OUT
 from ferutils.records.probes import CHANGES, Changed, Probe, Probed
 from ferutils.records.runs import Record
@@ -215,7 +216,7 @@ def looked_at(probe: Probe, emotion: str) -> dict[str, float]:
 
 def _parts(probe: Probe) -> np.ndarray:
     """The part of the face that each place of the square belongs to."""
-    places = np.arange(0, IMAGE_SIZE - probe.square + 1, probe.step) + probe.square // 2
+    places = np.array(probes.places(probe.square, probe.step)) + probe.square // 2
     rows, columns = np.meshgrid(places, places, indexing="ij")
     found = np.full(rows.shape, ELSEWHERE, dtype=object)
     for name, ((top, bottom), (left, right)) in REGIONS.items():

@@ -1,4 +1,4 @@
-"""What a training of a network for a phone sees: changed images, and what they are to be answered.
+"""What a training of a network for a phone sees: augmented images, and the answers it is to give.
 
 Reads and writes nothing. Backend-neutral: keras.ops samples the pixels, numpy draws all numbers.
 """
@@ -12,7 +12,7 @@ from ferutils.records.small import Recipe
 SQUARE = (8, 17)  # pixels of a blanked square, from and below
 
 
-def changed(images: np.ndarray, recipe: Recipe, random: np.random.Generator) -> np.ndarray:
+def augmented(images: np.ndarray, recipe: Recipe, random: np.random.Generator) -> np.ndarray:
     """Images as a step of training sees them: moved, with other contrast, partly blanked.
 
     Mirror, rotation, scale and shift are one bilinear sampling, beyond the border of its pixels.
