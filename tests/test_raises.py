@@ -39,9 +39,8 @@ def told(function):
 
 def not_caught(node):
     """The parts of a function that stand in no try with an except, nor in `storage.expecting`."""
-    handled = isinstance(node, ast.Try) and node.handlers
-    handled = (
-        handled or isinstance(node, ast.With) and "storage.expecting(" in ast.unparse(node.items[0])
+    handled = (isinstance(node, ast.Try) and node.handlers) or (
+        isinstance(node, ast.With) and "storage.expecting(" in ast.unparse(node.items[0])
     )
     for child in ast.iter_child_nodes(node):
         if not (handled and child in node.body):

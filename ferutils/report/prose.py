@@ -228,7 +228,6 @@ def _of_table_3(count: Counter[Verdict]) -> str:
 
 
 def summary(
-    paper: Paper,
     findings: Sequence[Finding],
     study: Study,
     linear: Linear,
@@ -238,7 +237,6 @@ def summary(
     """What a reader asks first, each answered in a line with a link to what shows it.
 
     Args:
-        paper: its claims.
         findings: of every claim of the paper.
         study: the runs behind them.
         linear: the baseline that stands beside the networks.
@@ -253,7 +251,7 @@ def summary(
     counts = Counter(one.verdict for one in verdicts.results(findings))
     share = len(examined.near_in_training[split]) / examined.images[split]
     answers = {
-        "Is the deep network better?": _deep(paper, study, leads),
+        "Is the deep network better?": _deep(study, leads),
         "Does dropout help?": _dropout(leads),
         "Can accuracies on FER-2013 be trusted?": f"{tables.percent(share, 0)} of {split} shows a "
         "[photograph that is also in Training](dataset.ipynb).",
@@ -264,18 +262,17 @@ def summary(
     return Markdown("\n\n".join(f"**{name}** {answer}" for name, answer in answers.items()))
 
 
-def _deep(paper: Paper, study: Study, leads: pd.DataFrame) -> str:
-    """The deep network beside the improved one: as printed, and as measured on new faces."""
-    claims = {claim.quantity: claim.printed for claim in paper.table_3()}
-    deep, improved = (claims[f"{one}.validation_accuracy"] for one in ("deep", "improved"))
-    printed = f"Table 3 prints {deep}, and {improved} for the improved one"
+def _deep(study: Study, leads: pd.DataFrame) -> str:
+    """The deep network over each other one, on new faces."""
     records = study.by_model["deep"]
-    pair = f"{tables.network(records[0])} and improved" if records else ""
-    if (pair, "new") not in leads.index:
-        return f"{printed}; ours is not tested yet."
-    gap = leads.loc[(pair, "new"), "value"]
-    way = "leads" if gap > 0 else "trails"
-    return f"{printed}; ours [{way} by {100 * abs(gap):.1f} points](comparison.ipynb) on new faces."
+    deep = tables.network(records[0]) if records else "deep"
+    pairs = {one: (f"{deep} and {one}", "new") for one in ("shallow", "improved")}
+    found = [
+        f"[{tables.led(leads.loc[pair])}](comparison.ipynb) over {one}"
+        for one, pair in pairs.items()
+        if pair in leads.index
+    ]
+    return f"Points on new faces: {', '.join(found)}." if found else "Not tested yet."
 
 
 def _dropout(leads: pd.DataFrame) -> str:
@@ -283,10 +280,10 @@ def _dropout(leads: pd.DataFrame) -> str:
     if ("improved and shallow", "new") not in leads.index:
         return "Not tested yet."
     new, every = (leads.loc[("improved and shallow", one)] for one in ("new", "all"))
-    memory = ": the shallow one has memorised the others" if new["low"] > every["value"] else ""
+    memory = ": shallow has memorised the rest" if new["low"] > every["value"] else ""
     return (
-        f"{tables.points(every['value'])} points on all images, "
-        f"[{tables.points(new['value'])} on new faces](#what-the-paper-does-not-say){memory}."
+        f"{tables.led(every)} points on all images, "
+        f"[{tables.led(new)} on new faces](#what-the-paper-does-not-say){memory}."
     )
 
 
