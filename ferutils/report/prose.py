@@ -280,10 +280,10 @@ def _dropout(leads: pd.DataFrame) -> str:
     if ("improved and shallow", "new") not in leads.index:
         return "Not tested yet."
     new, every = (leads.loc[("improved and shallow", one)] for one in ("new", "all"))
-    memory = ": shallow has memorised the rest" if new["low"] > every["value"] else ""
+    memory = ": shallow memorised the rest" if new["low"] > every["value"] else ""
     return (
-        f"{tables.led(every)} points on all images, "
-        f"[{tables.led(new)} on new faces](#what-the-paper-does-not-say){memory}."
+        f"{tables.led(every)} points on all faces, "
+        f"[{tables.led(new)} on new ones](#what-the-paper-does-not-say){memory}."
     )
 
 
