@@ -21,12 +21,12 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 from PIL import Image
-from synthetic import PAPER, PUBLISHED, answers, layers, record, selected, study
+from synthetic import PAPER, PUBLISHED, answers, layers, probed, record, selected, study
 
 from ferutils import paths
 from ferutils.claims import metrics
 from ferutils.dataset.fer2013 import EMOTIONS, SPLITS
-from ferutils.report import figures, tables
+from ferutils.report import figures, probe_figures, probe_tables, small_figures, tables
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHALLOW = record("shallow")
@@ -101,14 +101,21 @@ def test_drawing_needs_no_keras():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def drawing(file):
+    """The public functions of a module that draw."""
+    functions = [
+        one for one in ast.parse(file.read_text()).body if isinstance(one, ast.FunctionDef)
+    ]
+    found = [one for one in functions if ast.unparse(one.returns) in ("Axes", "np.ndarray")]
+    return {one.name for one in found if not one.name.startswith("_")}
+
+
 def test_every_figure_is_drawn_here():
-    tree = ast.parse((paths.ROOT / "ferutils/report/figures.py").read_text(encoding="utf-8"))
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    drawing = [one for one in functions if ast.unparse(one.returns) in ("Axes", "np.ndarray")]
-    public = {one.name for one in drawing if not one.name.startswith("_")}
-    assert public == {name.replace(" ", "_") for name in DRAWINGS}
+    files = (paths.ROOT / "ferutils/report").glob("*figures.py")
+    every = {file.stem: drawing(file) for file in files}
+    assert set().union(*every.values()) == {name.replace(" ", "_") for name in DRAWINGS}
     tried = "".join(sorted(name for name in globals() if name.startswith("test_")))
-    assert {name for name in public if f"test_{name}" not in tried} == set()
+    assert {name for name in every["figures"] if f"test_{name}" not in tried} == set()
 
 
 FAMILIARITY = pd.DataFrame(
@@ -559,6 +566,18 @@ DRAWINGS = {
     "claimed and measured": lambda: figures.claimed_and_measured(
         tables.claimed_and_measured(PAPER, study(SHALLOW, record("deep", train_images=7178)))
     ),
+}
+FILES = pd.DataFrame(
+    [("small", "int8", "this report's", 9e5, 0.7), ("deep", "float32", "the paper's", 8e7, 0.6)],
+    columns=["network", "form", "whose", "bytes", "accuracy_share"],
+)
+PROBED = [probed(model) for model in ("shallow", "improved", "deep")]
+DRAWINGS |= {
+    "steadiness": lambda: probe_figures.steadiness(probe_tables.steps(PROBED)),
+    "weights": lambda: probe_figures.weights(probe_tables.layers(PROBED)),
+    "attention": lambda: probe_figures.attention(PROBED),
+    "filters": lambda: probe_figures.filters(PROBED),
+    "sizes": lambda: small_figures.sizes(FILES, [10**6]),
 }
 every_drawing = pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ferutils.claims import metrics
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records import probes
 from ferutils.records.keeping import HELD_OUT
 from ferutils.records.probes import CHANGES, Changed, Probe, Probed
-from ferutils.records.runs import Record
+from ferutils.records.runs import Predictions, Record
 from ferutils.records.study import Study
 from ferutils.report.tables import listed, network, percent, spread
 
@@ -111,7 +112,8 @@ def steadiness(probed: Sequence[Probed]) -> pd.DataFrame:
 
 def _cost(some: Sequence[Probe], kind: str, strength: float) -> str:
     lost, turned = cost(some, kind, strength)
-    return f"{' / '.join(f'{100 * one:.1f}' for one in lost)}; {percent(turned)}"
+    told = " / ".join(f"{100 * one:z.1f}" for one in lost).replace("-", "−")
+    return f"{told}; {percent(turned)}"
 
 
 def cost(some: Sequence[Probe], kind: str, strength: float) -> tuple[list[float], float]:
@@ -258,32 +260,32 @@ def mistakes(found: Study) -> pd.DataFrame:
     rows = []
     for records in filter(None, found.by_model.values()):
         answers = [one for record in records for one in record.predictions.values()]
-        labels = np.concatenate([one.labels for one in answers])
-        predicted = np.concatenate([one.predicted for one in answers])
-        sure = np.concatenate([one.log_probabilities.max(axis=1) for one in answers]) >= np.log(
-            SURE
+        every = Predictions(
+            np.concatenate([one.labels for one in answers]),
+            np.concatenate([one.log_probabilities for one in answers]),
         )
-        wrong = predicted != labels
-        images = np.bincount(labels, minlength=len(EMOTIONS))
-        of_emotion = _pairs(labels, predicted, wrong) / images[:, None]
-        of_sure = _pairs(labels, predicted, wrong & sure) / max((wrong & sure).sum(), 1)
+        wrong = every.predicted != every.labels
+        sure = every.log_probabilities.max(axis=1) >= np.log(SURE)
+        confused, surely = (_confused(every, which) for which in (wrong, wrong & sure))
+        of_emotion = confused / np.bincount(every.labels, minlength=len(EMOTIONS))[:, None]
+        of_sure = surely / max(surely.sum(), 1)
         rows.append(
             {
                 "Network": network(records[0]),
                 "Runs": str(len(records)),
                 f"Mistakes with {percent(SURE, 0)} confidence or more": percent(sure[wrong].mean()),
                 "Most confused, share of the emotion": _worst(of_emotion),
-                "Most confused with confidence, share of such mistakes": _worst(of_sure),
+                "Most confused with confidence, share of such mistakes": _worst(
+                    surely / max(surely.sum(), 1)
+                ),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _pairs(labels: np.ndarray, predicted: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Images by true emotion (rows) and answer (columns)."""
-    counts = np.zeros((len(EMOTIONS), len(EMOTIONS)))
-    np.add.at(counts, (labels[which], predicted[which]), 1)
-    return counts
+def _confused(every: Predictions, which: np.ndarray) -> np.ndarray:
+    """Some of the images by true emotion (rows) and answer (columns)."""
+    return metrics.confusion(metrics.apart(every, np.flatnonzero(which))[0]).to_numpy()
 
 
 def _worst(shares: np.ndarray) -> str:
