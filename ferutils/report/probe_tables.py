@@ -275,9 +275,7 @@ def mistakes(found: Study) -> pd.DataFrame:
                 "Runs": str(len(records)),
                 f"Mistakes with {percent(SURE, 0)} confidence or more": percent(sure[wrong].mean()),
                 "Most confused, share of the emotion": _worst(of_emotion),
-                "Most confused with confidence, share of such mistakes": _worst(
-                    surely / max(surely.sum(), 1)
-                ),
+                "Most confused with confidence, share of such mistakes": _worst(of_sure),
             }
         )
     return pd.DataFrame(rows)
