@@ -11,6 +11,7 @@ import yaml
 from scipy import stats
 
 from ferutils.claims import paper
+from ferutils.claims.metrics import Lead
 from ferutils.claims.paper import (
     Verdict,
     difference_verdict,
@@ -167,27 +168,38 @@ def test_statements(held, count, result, others):
     assert statement_verdict(outcomes, False) is others
 
 
+def judged(new, p_value, every=None):
+    """The verdict on a printed difference of three points."""
+    leads = [some and Lead(math.nan, *some, math.nan, math.nan) for some in (new, every)]
+    return difference_verdict(number_claim(0.61), number_claim(0.58), leads[0], p_value, leads[1])
+
+
 @pytest.mark.parametrize(
     "low, high, p_value, expected",
     [
         (0.02, 0.04, 0.01, Verdict.REPRODUCED),
         (0.02, 0.04, 0.06, Verdict.UNDECIDED),  # after the correction
-        (0.001, 0.0201, 0.01, Verdict.REPRODUCED),  # 3 points are 2 to 4 before rounding
-        (0.001, 0.0199, 0.01, Verdict.NOT_REPRODUCED),  # significant and too small
-        (0.041, 0.06, 0.01, Verdict.NOT_REPRODUCED),
+        (0.05, 0.09, 0.01, Verdict.REPRODUCED),  # by more than printed, where no size is claimed
         (-0.01, 0.03, 0.5, Verdict.UNDECIDED),
         (-0.04, -0.02, 0.01, Verdict.NOT_REPRODUCED),
         (math.nan, math.nan, math.nan, Verdict.UNDECIDED),  # one run
     ],
 )
-def test_a_printed_difference_is_judged_by_its_size(low, high, p_value, expected):
-    first, second = number_claim(0.61), number_claim(0.58)
-    assert difference_verdict(first, second, low, high, p_value) is expected
+def test_which_network_is_better_is_judged_on_new_faces(low, high, p_value, expected):
+    assert judged((low, high), p_value) is expected
 
 
-def test_a_difference_the_other_way_round_is_never_reproduced():
-    first, second = number_claim(0.58), number_claim(0.61)
-    assert difference_verdict(first, second, -0.04, -0.02, 0.001) is Verdict.NOT_REPRODUCED
+@pytest.mark.parametrize(
+    "low, high, expected",
+    [
+        (0.001, 0.0201, Verdict.REPRODUCED),  # 3 points are 2 to 4 before rounding
+        (0.001, 0.0199, Verdict.NOT_REPRODUCED),  # too small
+        (0.0399, 0.06, Verdict.REPRODUCED),
+        (0.0401, 0.06, Verdict.NOT_REPRODUCED),
+    ],
+)
+def test_by_how_much_is_judged_on_all_images_where_it_is_said(low, high, expected):
+    assert judged((0.02, 0.04), 0.01, (low, high)) is expected
 
 
 def test_the_rule_in_words_has_all_its_numbers_and_verdicts():

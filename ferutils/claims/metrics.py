@@ -358,7 +358,7 @@ def lead(first: Sequence[Predictions], second: Sequence[Predictions]) -> Lead:
     )
 
 
-@functools.lru_cache(maxsize=1)  # of many pairs on the same images
+@functools.lru_cache(maxsize=2)  # of many pairs on the same images, and on the new ones of them
 def _resampled(images: int) -> np.ndarray:
     """How much each image weighs in each resample, float32 (RESAMPLES, images), rows of sum 1."""
     counts = np.random.default_rng(0).poisson(1, (RESAMPLES, images)).astype(np.float32)

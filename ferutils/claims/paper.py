@@ -18,6 +18,7 @@ from pydantic import model_validator as check_whole
 from scipy import stats
 
 from ferutils import paths, storage
+from ferutils.claims.metrics import Lead
 from ferutils.records.recipes import PAPER
 
 PAPER_FILE = paths.BOOK / "paper.yml"
@@ -133,11 +134,13 @@ class NumberClaim(_Claim):
 class StatementClaim(_Claim):
     """A statement of the paper; `quantity` names the check that decides whether it holds.
 
-    `compares` are the ids of the figures that it sets against each other, the greater one first.
+    `compares` are the ids of the figures that it sets against each other, the greater one first;
+    `sized`, whether it says by how much they differ.
     """
 
     kind: Literal["statement"]
     compares: tuple[Slug, ...] = ()
+    sized: bool = False
 
 
 Claim = Annotated[NumberClaim | StatementClaim, Field(discriminator="kind")]
@@ -454,23 +457,24 @@ def statement_verdict(outcomes: Sequence[bool], result: bool) -> Verdict:
 
 
 def difference_verdict(
-    first: NumberClaim, second: NumberClaim, low: float, high: float, p_value: float
+    first: NumberClaim, second: NumberClaim, new: Lead, p_value: float, every: Lead | None = None
 ) -> Verdict:
-    """Set the printed difference of two figures against ours, by the rule of book/paper.yml.
+    """Set a printed difference of two figures against ours, by the rule of book/paper.yml.
 
     Args:
         first: the paper's figure that the statement calls the greater one.
         second: the other one, in the same unit.
-        low: lower end of our interval of the difference; NaN where one run alone is behind it.
-        high: upper end.
-        p_value: of no difference, corrected for the family.
+        new: the difference on new faces; its interval is NaN where too few runs are behind it.
+        p_value: of no such difference, corrected for the family.
+        every: the difference on all images, where the statement says by how much.
     """
     printed, rounding = first.value - second.value, first.rounding + second.rounding + BORDER
-    if math.isnan(low):
+    if math.isnan(new.low):
         return Verdict.UNDECIDED
-    if high < 0 or not low - rounding <= printed <= high + rounding:
+    other_size = every and not every.low - rounding <= printed <= every.high + rounding
+    if new.high < 0 or other_size:
         return Verdict.NOT_REPRODUCED
-    significant = p_value < ALPHA and low > 0
+    significant = p_value < ALPHA and new.low > 0
     return Verdict.REPRODUCED if significant else Verdict.UNDECIDED
 
 

@@ -52,7 +52,8 @@ class Finding:
     verdict: Verdict
     records: list[Record] = field(default_factory=list)  # the runs that it was measured in
     selected: bool = False  # whether it was a cross-validation that measured it, and no run
-    leads: list[Lead] = field(default_factory=list)  # of the first network over each other one
+    leads: list[Lead] = field(default_factory=list)  # over each other network, on new faces
+    sizes: list[Lead] = field(default_factory=list)  # on all images, of a claim that is sized
 
 
 def score(record: Record, measure: str) -> float:
@@ -146,6 +147,7 @@ def _comparison(paper: Paper, study: Study, claim: StatementClaim) -> Finding:
     pairs = paper.compared(claim)
     networks = [tuple(one.quantity.split(".")[0] for one in pair) for pair in pairs]
     leads = [lead(study, *pair) for pair in networks]
+    sizes = [lead(study, *pair, new=False) if claim.sized else None for pair in networks]
     every = dict.fromkeys(name for pair in networks for name in pair)
     records = [record for name in every for record in study.by_model[name]]
     if paper.refuted(claim):
@@ -155,16 +157,19 @@ def _comparison(paper: Paper, study: Study, claim: StatementClaim) -> Finding:
     else:
         p_values = corrected(study)
         each = {
-            difference_verdict(*pair, one.low, one.high, p_values[frozenset(names)])
-            for pair, names, one in zip(pairs, networks, leads, strict=True)
+            difference_verdict(*pair, one, p_values[frozenset(names)], size)
+            for pair, names, one, size in zip(pairs, networks, leads, sizes, strict=True)
         }
         order = (Verdict.NOT_REPRODUCED, Verdict.UNDECIDED, Verdict.REPRODUCED)
         found = next(one for one in order if one in each)
-    return Finding(claim, [], found, records, leads=[one for one in leads if one])
+    leads, sizes = ([one for one in some if one] for some in (leads, sizes))
+    return Finding(claim, [], found, records, leads=leads, sizes=sizes)
 
 
-def lead(study: Study, first: str, second: str) -> Lead | None:
-    """By how much one network leads another on all images of the split that both followed.
+def lead(study: Study, first: str, second: str, new: bool = True) -> Lead | None:
+    """By how much one network leads another on the split that both followed.
+
+    On new faces, whose photograph is not in Training, or on all images.
 
     None where one of them has no run of the paper's size; an interval of NaN where it has too few.
 
@@ -178,7 +183,10 @@ def lead(study: Study, first: str, second: str) -> Lead | None:
     if not all(sides) or len(followed) > 1 or followed == {"both"}:
         return None
     (split,) = followed
-    found = metrics.lead(*([one.predictions[split] for one in side] for side in sides))
+    known = examination.read().near_in_training[split] if new else []
+    found = metrics.lead(
+        *([metrics.apart(one.predictions[split], known)[1] for one in side] for side in sides)
+    )
     enough = min(map(len, sides)) >= metrics.FEWEST_RUNS
     return found if enough else Lead(found.value, *[math.nan] * 4)
 

@@ -265,7 +265,8 @@ def measured(finding: Finding) -> str:
     """What was measured of a claim: one run's value, or mean, deviation and prediction interval."""
     values = finding.measured
     if finding.leads:
-        return "; ".join(led(one) for one in finding.leads) + "\u00a0points"
+        new, every = ("; ".join(map(led, some)) for some in (finding.leads, finding.sizes))
+        return f"{new}\u00a0points on new faces" + (f", {every} on all" if every else "")
     if not values:
         return "–"
     if finding.claim.kind == "statement":
