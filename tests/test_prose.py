@@ -242,7 +242,7 @@ def test_the_nearer_reading_is_told_by_network():
 
 def test_the_rule_is_told_with_its_date_and_what_it_replaced():
     text = prose.rule(PAPER).data
-    for part in (PAPER.told(PAPER.rule.text), "2026-11-27", PAPER.rule.history):
+    for part in (PAPER.told(PAPER.rule.text), PAPER.rule.date.isoformat(), PAPER.rule.history):
         assert part in text
 
 

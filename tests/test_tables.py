@@ -396,7 +396,11 @@ def test_a_claim_that_the_paper_refutes_itself_says_by_what():
 
 def test_a_comparison_tells_the_lead_in_points_and_its_runs():
     one = verdicts.find(PAPER, WHOLE, PAPER.claim("improved-better-than-shallow"))
-    assert re.fullmatch(r"[+−]\d+\.\d \(.+ to .+\)\u00a0points", tables.measured(one))
+    lead = r"[+−]\d+\.\d \(\S+ to \S+\)"
+    told = rf"{lead}\u00a0points on new faces, {lead} on all"
+    assert re.fullmatch(told, tables.measured(one))
+    deep = verdicts.find(PAPER, WHOLE, PAPER.claim("deep-enhances"))
+    assert re.fullmatch(rf"{lead}\u00a0points on new faces", tables.measured(deep))
     assert tables.runs(one).startswith("6: improved ")
 
 
