@@ -152,34 +152,25 @@ def hyperparameters(book: Book, model: str) -> Rows:
     return rows
 
 
-def nearer(book: Book, part: str, other: str) -> Rows:
+TRIED = ("text", "augmented", "order", "batch size", "dropout", "precision", "longer")
+
+
+def readings(book: Book, *parts: str) -> Rows:
     rows = {}
     for claim in book.table_3:
         model, measure = claim["quantity"].split(".")
-        row, distances = {"Paper": claim["printed"]}, {}
-        others = [run for _, runs in book.part(part, model) for run in runs]
-        for name, runs in (("as printed", book.printed.get(model, [])), (other, others)):
-            values = scores([run for run in runs if not run.reduced], measure)
-            row[name.capitalize()] = [*spread(values), len(values)] if values else []
-            if values:
-                value = claim["value"] * (100 if claim["unit"] == "fraction" else 1)
-                distances[name] = abs(np.mean(values) - value)
-        row["Nearer"] = min(distances, key=distances.get) if len(distances) == 2 else "–"
-        rows[model, words(measure)] = row
-    return rows
-
-
-def variants(book: Book, part: str) -> Rows:
-    rows = {}
-    measures = ("training_loss", "validation_loss", "training_accuracy", "validation_accuracy")
-    for model, runs in book.printed.items():
-        groups = book.part(part, model)
-        for entry, some in [({}, runs), *groups] if groups else []:
-            special = {k: entry[k] for k in runs[0].recipe if k in entry and k != "model"}
-            name = ", ".join(f"{words(k)} {v}" for k, v in special.items()) or "as printed"
-            rows[model, name] = row = {"Runs": [len(some)]}
-            for measure in (*measures, "test_accuracy"):
-                row[words(measure).capitalize()] = spread(scores(some, measure))
+        head = words(measure).capitalize()
+        rows.setdefault((model, "Table 3"), {})[head] = claim["printed"]
+        groups = [group for part in parts for group in book.part(part, model)]
+        for entry, some in [({}, book.printed.get(model, [])), *groups]:
+            runs = [run for run in some if not run.reduced]
+            special = {k: entry[k] for k in runs[0].recipe if k in entry} if runs else {}
+            text = special.pop("model", model) != model
+            name = ", ".join(f"{words(k)} {v}" for k, v in special.items())
+            name = name or ("as in the text" if text else "as printed")
+            if runs:
+                row = rows.setdefault((model, name), {"Runs": [len(runs)]})
+                row[head] = spread(scores(runs, measure))
     return rows
 
 
@@ -198,6 +189,8 @@ def validation(book: Book) -> Rows:
                 [s for s in SPLITS if split in (s, "both")],
             )
             others = set(SPLITS) - set(own)
+            if not runs:
+                continue
             rows[model, split, kept] = {
                 "Its accuracy": spread(right(run, own) for run in runs),
                 "On the other split": spread(right(run, others) for run in runs if others),
@@ -331,15 +324,9 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "comparison-probabilities": (probabilities, (), ("Network", "Split")),
     "comparison-paired": (pairs, (), ("Networks", "Split")),
     "comparison-rarest": (rarest, (), ("Network",)),
-    "readings-text": (nearer, ("text", "as in the text"), ("Network", "Figure")),
-    "readings-augmented": (nearer, ("augmented", "augmented"), ("Network", "Figure")),
-    "readings-order": (variants, ("order",), ("Network", "Recipe")),
-    "stability-accuracy": (variants, ("weights",), ("Network", "Recipe")),
-    "readings-batch-size": (variants, ("batch size",), ("Network", "Recipe")),
-    "readings-dropout": (variants, ("dropout",), ("Network", "Recipe")),
-    "readings-precision": (variants, ("precision",), ("Network", "Recipe")),
+    "readings-table": (readings, TRIED, ("Network", "Recipe")),
+    "stability-accuracy": (readings, ("weights",), ("Network", "Recipe")),
     "readings-validation": (validation, (), ("Network", "Called validation", "Epoch kept")),
-    "readings-longer": (variants, ("longer",), ("Network", "Recipe")),
     "crossvalidation-settings": (crossvalidation, (settings,), ("What",)),
     "crossvalidation-verdicts": (crossvalidation, (choices,), ("What",)),
     "crossvalidation-shallow-cells": (cells, ("shallow",), ("Learning rate", "Hidden neurons")),

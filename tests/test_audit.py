@@ -75,7 +75,7 @@ def test_one_changed_number_of_a_page_is_named(copy, capsys):
     assert "claims.html, claims-results: " in said
     change(pages / "comparison.html", r'(id="comparison-held-out".*?<p>)\d\d\.\d', r"\g<1>12.3")
     change(pages / "shallow.html", r'(id="shallow-layers".*?)18,496', r"\g<1>18,497")
-    change(pages / "readings.html", 'id="readings-text"', 'id="readings-of-the-text"')
+    change(pages / "readings.html", 'id="readings-table"', 'id="readings-elsewhere"')
     change(book / "runs" / RECORD / "history.csv", r"\n10,[\d.]+", "\n10,0.5")
     change(book / "runs" / RECORD / "history.csv", r"(\n10,0.5,[\d.]+,)[\d.]+", r"\g<1>9.0")
     spoil_a_prediction(book / "runs" / RECORD / "predictions.npz")
@@ -86,11 +86,11 @@ def test_one_changed_number_of_a_page_is_named(copy, capsys):
         "shallow.html, shallow-layers, conv2d_1: Parameters: printed 18,497, recomputed 18496"
         in said
     )
-    assert "\nreadings-text: no such table" in said
+    assert "\nreadings-table: no such table" in said
     assert "comparison-table-3, shallow / training loss: Ours" in said
     assert f"record {RECORD}, PrivateTest: run.json" in said
     assert f"record {RECORD}, PublicTest: history.csv" in said
-    assert "readings.html, readings-of-the-text: " in said.split("numbers recomputed")[0]
+    assert "readings.html, readings-elsewhere: " in said.split("numbers recomputed")[0]
 
 
 def spoil_a_prediction(file):

@@ -39,6 +39,7 @@ def calls():
     ours, papers = small.read_all()
     phones = small_tables.groups(ours, papers)
     probed = probes.read(found.records)
+    tried = reading_tables.readings(claims, found, *reading_tables.TRIED)
     return {
         metrics.confusion: lambda: metrics.confusion(one.predictions["PublicTest"]),
         metrics.recall: lambda: metrics.recall(one.predictions["PublicTest"]),
@@ -63,8 +64,8 @@ def calls():
         ),
         dataset_tables.planted: lambda: dataset_tables.planted(examined),
         dataset_tables.contradictions: lambda: dataset_tables.contradictions(examined),
-        reading_tables.nearer: lambda: reading_tables.nearer(claims, found, "text"),
-        reading_tables.variants: lambda: reading_tables.variants(found, "longer"),
+        reading_tables.readings: lambda: tried,
+        reading_tables.final_figures: lambda: reading_tables.final_figures(tried),
         reading_tables.called_validation: lambda: reading_tables.called_validation(found),
         run_tables.every_run: lambda: run_tables.every_run(found),
         run_tables.parts: lambda: run_tables.parts(study.load(), found),

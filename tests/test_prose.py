@@ -12,7 +12,7 @@ from ferutils.claims import verdicts
 from ferutils.claims.paper import Verdict
 from ferutils.dataset.fer2013 import Dataset
 from ferutils.records import baselines, examination, provenance, recipes
-from ferutils.report import prose
+from ferutils.report import prose, reading_tables
 
 WHOLE = study(*(record(model) for model in recipes.PAPER))
 FINDINGS = verdicts.findings(PAPER, WHOLE)
@@ -223,18 +223,23 @@ def test_the_effort_counts_runs_wanted_and_recorded_and_adds_their_hours():
     assert text.endswith(f"on {runs[0].run.environment.device}.")
 
 
-def test_the_nearer_reading_is_told_by_network():
+def test_the_nearest_reading_and_what_is_untrained_are_told():
     text = {"model": "shallow_text"}
     far = {"training_accuracy": 0.1, "validation_accuracy": 0.1}
     near = {"training_loss": 0.26, "validation_loss": 1.8} | far
     found = study(
         record("shallow", {"training_accuracy": 0.9, "validation_accuracy": 0.58}),
-        others=[group("text", record("shallow_text", near), **text)],
+        others=[
+            group("text", record("shallow_text", near), **text),
+            group("batch size", model="shallow", batch_size=32),
+        ],
     )
-    told = prose.nearer(PAPER, found).data
-    assert "as printed in 2 of 4 figures" in told
-    assert "as in the text in 2 of 4 figures" in told
-    assert "the deep network not tested" in told
+    told = prose.nearest(reading_tables.readings(PAPER, found, "text")).data
+    assert told.startswith("Nearest to Table 3: the shallow network as ")
+    assert "as printed in 2 of 4 figures" in told and "as in the text in 2 of 4 figures" in told
+    open_ones = prose.untrained(found, "text", "batch size").data
+    assert open_ones.endswith("which the paper does not state: shallow, batch size 32")
+    assert not prose.untrained(found, "text").data
 
 
 # ---- the rule and the contradictions ------------------------------------------------------------

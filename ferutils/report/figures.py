@@ -582,6 +582,46 @@ def _row_name(row: pd.Series) -> str:
     return f"{row['model']}, {part}"
 
 
+def readings(table: pd.DataFrame) -> np.ndarray:
+    """Readings of the paper beside its figures: a line for the paper, a point per run, its mean.
+
+    Args:
+        table: as `reading_tables.readings` gives it, in its order: four measures.
+
+    Returns:
+        The four axes, one per measure.
+    """
+    names = table.drop_duplicates(["network", "recipe"])[["network", "recipe"]]
+    places = {tuple(one): place for place, one in enumerate(names.to_numpy())}
+    height = 2 * (0.8 + 0.27 * len(places))
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, height), sharey=True)
+    for ax, measure in zip(axes.flat, UNITS):
+        rows = table[table["measure"] == measure]
+        for network, some in rows.groupby("network", sort=False):
+            own = [places[network, recipe] for recipe in some["recipe"]]
+            ends = [min(own) - 0.4, max(own) + 0.4]
+            ax.plot([some["claimed"].iloc[0]] * 2, ends, lw=2, color=ROSE)
+            for place, values in zip(own, some["measured"]):
+                ax.plot(values, [place] * len(values), "o", mfc="none", mec=INDIGO, ms=5)
+                ax.plot(np.mean(values), place, "|", color=INDIGO, ms=11, mew=2)
+        ax.set_title(measure.replace("_", " "))
+        ax.grid(axis="x")
+        ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        if measure.endswith("accuracy"):
+            percent_axis(ax.xaxis)
+    axes[0, 0].set_yticks(range(len(places)), [f"{one}, {how}" for one, how in places])
+    axes[0, 0].set_ylim(len(places) - 0.4, -0.6)
+    handles = [
+        Line2D([], [], lw=2, color=ROSE),
+        Line2D([], [], marker="o", ls="", mfc="none", mec=INDIGO, ms=5),
+        Line2D([], [], marker="|", ls="", color=INDIGO, ms=11, mew=2),
+    ]
+    legend_below(figure, handles, ["the paper", "a run", "mean of the runs"], 3)
+    shown = table.explode(["seeds", "measured"]).rename(columns={"seeds": "seed"})
+    figure.plotted = shown.drop(columns="printed").assign(unit=shown["measure"].map(UNITS))
+    return axes.ravel()
+
+
 def familiarity(table: pd.DataFrame) -> np.ndarray:
     """Accuracy on new and on known faces: a thin line per run, a thick one for a network's mean.
 

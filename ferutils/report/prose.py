@@ -303,16 +303,27 @@ def effort(found: Study) -> Markdown:
     )
 
 
-def nearer(paper: Paper, found: Study) -> Markdown:
-    """Which reading of the networks comes nearer to Table 3, network by network."""
-    frame = reading_tables.nearer(paper, found, "text")
-    sentences = []
-    for model, rows in frame.groupby("Network", sort=False):
-        tested = rows[rows["Nearer"] != "–"]
-        counts = tested["Nearer"].value_counts()
-        told = [f"{name} in {count} of {len(tested)} figures" for name, count in counts.items()]
-        sentences.append(f"the {model} network {' and '.join(told) or 'not tested'}")
-    return Markdown(f"Nearer to Table 3: {'; '.join(sentences)}.")
+def nearest(tried: pd.DataFrame) -> Markdown:
+    """Which reading comes nearest to Table 3, network by network.
+
+    Args:
+        tried: as `reading_tables.readings` gives it.
+    """
+    told = [
+        f"the {network} network "
+        + tables.listed([f"{recipe} in {count} of {sum(counts.values())} figures"
+                         for recipe, count in counts.items()])
+        for network, counts in reading_tables.nearest(tried).items()
+    ]  # fmt: skip
+    return Markdown(f"Nearest to Table 3: {'; '.join(told)}.")
+
+
+def untrained(found: Study, *parts: str) -> Markdown:
+    """What parts of the study ask and no run answers yet; nothing where all has a run."""
+    asked = reading_tables.untrained(found, *parts)
+    lines = [f"- {question}: {'; '.join(recipes)}" for question, recipes in asked.items()]
+    head = "Not trained yet; `make study FER2013=PATH` does it:\n\n" if lines else ""
+    return Markdown(head + "\n".join(lines))
 
 
 def copies(found: Examination) -> Markdown:

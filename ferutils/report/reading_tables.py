@@ -4,110 +4,105 @@ Reads what it is given; writes nothing. Frames hold text ready to print.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
 from ferutils.claims import metrics
-from ferutils.claims.paper import NumberClaim, Paper
+from ferutils.claims.paper import Paper
 from ferutils.claims.verdicts import score
-from ferutils.records.recipes import PAPER
+from ferutils.records import study
 from ferutils.records.runs import HELD_OUT, Predictions, Record
 from ferutils.records.study import Group, Study
-from ferutils.report.tables import percent, quantity, spread
+from ferutils.report.tables import percent, spread
 
-PRINTED, OTHER = "as printed", "as in the text"
-FINAL = ("training_loss", "validation_loss", "training_accuracy", "validation_accuracy")
+PRINTED, TEXT = "as printed", "as in the text"
+FINAL = ("training_accuracy", "validation_accuracy", "training_loss", "validation_loss")
+# Parts of the study that try another reading of Table 3; "kept epoch" has a table of its own.
+TRIED = ("text", "augmented", "order", "batch size", "dropout", "precision", "longer")
 
 
-def nearer(paper: Paper, found: Study, part: str, other: str = OTHER) -> pd.DataFrame:
-    """The figures of Table 3 beside the printed networks and those of another part of the study.
+def readings(paper: Paper, found: Study, *parts: str) -> pd.DataFrame:
+    """Table 3 beside the printed networks and all that was trained of other parts of the study.
 
-    The nearer of the two is the one whose mean over runs lies closer to the printed figure. Runs
-    smaller than the paper's are left out, since their distance says nothing of the paper.
+    Runs smaller than the paper's are left out, since they say nothing of it.
 
-    Columns: Network, Figure, Paper, As printed, the other reading, Nearer.
-
-    Args:
-        paper: the claims.
-        found: the study.
-        part: the part of the study that holds the other reading.
-        other: its name in the head and in the column "Nearer".
+    Columns: network; recipe; measure; printed, the paper's figure as text; claimed, the same as a
+    number (nats, or a share); seeds and measured, lists with a value per run.
     """
     rows = []
     for claim in paper.table_3():
         model, measure = claim.quantity.split(".")
-        groups = [group for group in found.part(part) if group.recipe.printed_model == model]
-        runs = {PRINTED: _whole(found.by_model[model]), other: _whole(_all(groups))}
-        values = {name: [score(one, measure) for one in some] for name, some in runs.items()}
-        rows.append(
-            {"Network": model, "Figure": measure.replace("_", " "), "Paper": claim.printed}
-            | {name.capitalize(): _measured(some, claim) for name, some in values.items()}
-            | {"Nearer": _nearer(claim, values)}
-        )
-    return pd.DataFrame(rows)
+        recipes = {PRINTED: found.by_model[model]}
+        recipes |= {_named(group): group.records for group in _groups(found, model, parts)}
+        for name, records in recipes.items():
+            if whole := [one for one in records if not one.recipe.reduced]:
+                runs = [one.recipe.seed for one in whole], [score(one, measure) for one in whole]
+                rows.append((model, name, measure, claim.printed, claim.value, *runs))
+    heads = ["network", "recipe", "measure", "printed", "claimed", "seeds", "measured"]
+    return pd.DataFrame(rows, columns=heads)
 
 
-def _all(groups: Sequence[Group]) -> list[Record]:
-    return [record for group in groups for record in group.records]
+def _groups(found: Study, model: str, parts: Sequence[str]) -> list[Group]:
+    every = [group for part in parts for group in found.part(part)]
+    return [group for group in every if group.recipe.printed_model == model]
 
 
-def _whole(records: Sequence[Record]) -> list[Record]:
-    return [record for record in records if not record.recipe.reduced]
-
-
-def _measured(values: Sequence[float], claim: NumberClaim) -> str:
-    if not values:
-        return "not tested"
-    text = spread(values, lambda value: quantity(value, claim.unit))
-    return f"{text} ({_runs(len(values))})"
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'' if count == 1 else 's'}"
-
-
-def _nearer(claim: NumberClaim, values: dict[str, list[float]]) -> str:
-    """The reading whose mean lies closer to the claim, "–" where one of them has no run."""
-    if not all(values.values()):
-        return "–"
-    distances = {
-        name: abs(math.fsum(some) / len(some) - claim.value) for name, some in values.items()
-    }
-    if len(set(distances.values())) == 1:
-        return "equally near"
-    return min(distances, key=distances.get)
-
-
-def variants(found: Study, part: str) -> pd.DataFrame:
-    """The final figures of the runs of a part of the study, below those of the printed networks.
-
-    Columns: Network, Recipe, Training loss, Validation loss, Training accuracy, Validation
-    accuracy, Test accuracy, Runs.
-    """
-    rows = []
-    for model in PAPER:
-        groups = [group for group in found.part(part) if group.recipe.printed_model == model]
-        if groups:
-            rows.append(_variant(model, "as printed", found.by_model[model]))
-            rows += [_variant(model, _options(group), group.records) for group in groups]
-    return pd.DataFrame(rows)
-
-
-def _options(group: Group) -> str:
+def _named(group: Group) -> str:
     """In what the recipe of a group differs from that of the paper as printed, in words."""
     differing = {name: value for name, value in group.recipe.differing().items() if name != "seed"}
+    if set(differing) == {"model"}:
+        return TEXT
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in differing.items())
 
 
-def _variant(model: str, name: str, records: Sequence[Record]) -> dict[str, str]:
-    reduced = " (reduced)" if any(record.recipe.reduced for record in records) else ""
-    row = {"Network": model + reduced, "Recipe": name}
-    for measure in (*FINAL, "test_accuracy"):
-        text = percent if measure.endswith("accuracy") else lambda value: f"{value:.3f}"
-        values = [score(record, measure) for record in records]
-        row[measure.replace("_", " ").capitalize()] = spread(values, text) if values else "open"
-    return row | {"Runs": str(len(records))}
+def final_figures(tried: pd.DataFrame) -> pd.DataFrame:
+    """`readings` as text: the paper's figures, then mean ± deviation of the runs of each recipe.
+
+    Columns: Network, Recipe, Training accuracy, Validation accuracy, Training loss, Validation
+    loss, Runs.
+    """
+    rows = []
+    for network, some in tried.groupby("network", sort=False):
+        claims = some.drop_duplicates("measure").set_index("measure")["printed"]
+        rows.append({"Network": network, "Recipe": "Table 3"} | _row(claims) | {"Runs": "–"})
+        for recipe, ours in some.groupby("recipe", sort=False):
+            values = ours.set_index("measure")["measured"]
+            texts = {one: spread(values[one], _text(one)) for one in FINAL}
+            rows.append({"Network": network, "Recipe": recipe} | _row(texts))
+            rows[-1]["Runs"] = str(len(values.iloc[0]))
+    return pd.DataFrame(rows)
+
+
+def _row(figures: Mapping[str, str]) -> dict[str, str]:
+    return {one.replace("_", " ").capitalize(): figures[one] for one in FINAL}
+
+
+def _text(measure: str) -> Callable[[float], str]:
+    return percent if measure.endswith("accuracy") else "{:.3f}".format
+
+
+def nearest(tried: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """By network, how many figures of Table 3 each recipe's mean is the nearest to."""
+    means = tried["measured"].map(lambda some: math.fsum(some) / len(some))
+    away = tried.assign(away=(means - tried["claimed"]).abs())
+    closest = away.loc[away.groupby(["network", "measure"], sort=False)["away"].idxmin()]
+    return {
+        network: some["recipe"].value_counts().to_dict()
+        for network, some in closest.groupby("network", sort=False)
+    }
+
+
+def untrained(found: Study, *parts: str) -> dict[str, list[str]]:
+    """By part of the study, in its words, the recipes without any run."""
+    every = {
+        question: [
+            f"{one.recipe.model}, {_named(one)}" for one in found.part(part) if not one.records
+        ]
+        for part, question in study.load().parts.items()
+        if part in parts
+    }
+    return {question: some for question, some in every.items() if some}
 
 
 def called_validation(found: Study) -> pd.DataFrame:
@@ -129,18 +124,15 @@ def called_validation(found: Study) -> pd.DataFrame:
                 for record in group.records
                 if record.recipe.validation_split == split
             ]
-            rows += [
-                _followed(model, split, "last", _whole(records)),
-                _followed(model, split, "best", best),
-            ]
+            whole = [one for one in records if not one.recipe.reduced]
+            kept = {"last": whole, "best": best}
+            rows += [_followed(model, split, *one) for one in kept.items() if one[1]]
     return pd.DataFrame(rows)
 
 
 def _followed(model: str, split: str, kept: str, records: Sequence[Record]) -> dict[str, str]:
     other = {"PublicTest": "PrivateTest", "PrivateTest": "PublicTest", "both": None}[split]
     shown = {"Network": model, "Called validation": split, "Epoch kept": kept}
-    if not records:
-        return shown | dict.fromkeys(("Its accuracy", "On the other split"), "open") | {"Runs": "0"}
     return shown | {
         "Its accuracy": _accuracy(records, split),
         "On the other split": _accuracy(records, other) if other else "–",

@@ -44,15 +44,18 @@ class Numbered(Markdown):
         return self._html
 
 
-def numbered(frame: pd.DataFrame, name: str, caption: str) -> Numbered:
+def numbered(frame: pd.DataFrame, name: str, caption: str, folded: bool = False) -> Numbered:
     """A frame as a numbered table that other pages can refer to.
 
     Args:
         frame: text; its columns are the head, its index is left out.
         name: the target of references.
         caption: one sentence or two.
+        folded: whether it opens at a click, as under a figure that shows the same.
     """
     lines = [f"```{{table}} {caption}", f":name: {name}", "", *pipes(frame), "```"]
+    if folded:
+        lines = ["````{dropdown} The numbers", *lines, "````"]
     with pd.option_context("display.max_colwidth", None):  # no cell is cut off
         html = f"<p>{escape(caption)}</p>{frame.to_html(index=False)}"
     return Numbered("\n".join(lines), html)
