@@ -152,7 +152,7 @@ def hyperparameters(book: Book, model: str) -> Rows:
     return rows
 
 
-TRIED = ("text", "augmented", "order", "batch size", "dropout", "precision", "longer")
+TRIED = ("text", "augmented", "order", "batch size", "dropout", "longer", "precision")
 
 
 def readings(book: Book, *parts: str) -> Rows:
@@ -166,8 +166,8 @@ def readings(book: Book, *parts: str) -> Rows:
             runs = [run for run in some if not run.reduced]
             special = {k: entry[k] for k in runs[0].recipe if k in entry} if runs else {}
             text = special.pop("model", model) != model
-            name = ", ".join(f"{words(k)} {v}" for k, v in special.items())
-            name = name or ("as in the text" if text else "as printed")
+            name = ", ".join(f"{words(k)} {v}" for k, v in special.items()) or "as printed"
+            name = "as in the text" if text else name
             if runs:
                 row = rows.setdefault((model, name), {"Runs": [len(runs)]})
                 row[head] = spread(scores(runs, measure))

@@ -609,7 +609,8 @@ def readings(table: pd.DataFrame) -> np.ndarray:
         ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         if measure.endswith("accuracy"):
             percent_axis(ax.xaxis)
-    axes[0, 0].set_yticks(range(len(places)), [f"{one}, {how}" for one, how in places])
+    labels = names["recipe"].where(names["network"].duplicated(), names.agg(", ".join, axis=1))
+    axes[0, 0].set_yticks(range(len(places)), labels)
     axes[0, 0].set_ylim(len(places) - 0.4, -0.6)
     handles = [
         Line2D([], [], lw=2, color=ROSE),
