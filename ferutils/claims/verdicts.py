@@ -53,6 +53,7 @@ class Finding:
     records: list[Record] = field(default_factory=list)  # the runs that it was measured in
     selected: bool = False  # whether it was a cross-validation that measured it, and no run
     leads: list[Lead] = field(default_factory=list)  # of the first network over each other one
+    p_values: list[float] = field(default_factory=list)  # of no lead, corrected for the family
 
 
 def score(record: Record, measure: str) -> float:
@@ -148,19 +149,22 @@ def _comparison(paper: Paper, study: Study, claim: StatementClaim) -> Finding:
     leads = [lead(study, *pair) for pair in networks]
     every = dict.fromkeys(name for pair in networks for name in pair)
     records = [record for name in every for record in study.by_model[name]]
+    p_values: list[float] = []
     if paper.refuted(claim):
         found = Verdict.NOT_REPRODUCED
     elif None in leads:
         found = Verdict.NOT_TESTED
     else:
-        p_values = corrected(study)
+        of_pair = corrected(study)
+        p_values = [of_pair[frozenset(names)] for names in networks]
         each = {
-            difference_verdict(*pair, one.low, one.high, p_values[frozenset(names)])
-            for pair, names, one in zip(pairs, networks, leads, strict=True)
+            difference_verdict(*pair, one.low, one.high, p_value)
+            for pair, one, p_value in zip(pairs, leads, p_values, strict=True)
         }
         order = (Verdict.NOT_REPRODUCED, Verdict.UNDECIDED, Verdict.REPRODUCED)
         found = next(one for one in order if one in each)
-    return Finding(claim, [], found, records, leads=[one for one in leads if one])
+    told = [one for one in leads if one]
+    return Finding(claim, [], found, records, leads=told, p_values=p_values)
 
 
 def lead(study: Study, first: str, second: str) -> Lead | None:
