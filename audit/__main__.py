@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 from audit.records import About, Book
 from audit.tables import TABLES
@@ -26,14 +26,29 @@ def plain(text: str) -> str:
 
 
 def read(page: Path) -> dict[str, Table]:
-    """Every table of a page by its id; those without one together."""
+    """Every table of a page by its id, those without one together; and the list of claims."""
     found: dict[str, Table] = {}
-    for table in BeautifulSoup(page.read_text(), "html.parser").find_all("table"):
+    whole = BeautifulSoup(page.read_text(), "html.parser")
+    for line in whole.select("details.claim"):
+        found.setdefault("claims", []).append(read_claim(line))
+    for table in whole.find_all("table"):
         rows = [row.find_all(["th", "td"]) for row in table.find_all("tr")]
         head, *lines = [[" ".join(cell.get_text().split()) for cell in row] for row in rows]
         lines = [dict(zip(map(plain, head), line)) for line in lines]
         found.setdefault(table.get("id", "without a name"), []).extend(lines)
     return found
+
+
+def read_claim(line: Tag) -> dict[str, str]:
+    """What a line of the list of claims says, folded and unfolded."""
+    parts = {"claim": line["id"].removeprefix("claim-")}
+    for name, part in (("printed", ".printed"), ("shown", ".measured")):
+        parts[name] = " ".join(line.select_one(part).get_text().split())
+    plot = line.select_one("svg")
+    parts["plot"] = plot["aria-label"] if plot else ""
+    terms, told = line.select("dl > dt"), line.select("dl > dd")
+    texts = [" ".join(one.get_text().split()) for one in told]
+    return parts | dict(zip((plain(term.get_text()) for term in terms), texts))
 
 
 def numbers(text: str) -> list[tuple[str, str]]:

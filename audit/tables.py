@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from audit import probes, small
+from audit import claims, probes, small
 from audit import records as r
 from audit.records import LINEAR, MODELS, SPLITS, Book, Rows, interval, scores, spread
 
@@ -319,6 +319,7 @@ def backend_pairs(book: Book) -> Rows:
 
 # Table: what recomputes it, with which arguments, and the columns by which its rows are known.
 TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
+    "claims": (claims.rows, (), ("Claim",)),
     "comparison-table-3": (table_3, (), ("Model", "Measure")),
     "comparison-held-out": (held_out, (), ("Network", "Split")),
     "comparison-probabilities": (probabilities, (), ("Network", "Split")),

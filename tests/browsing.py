@@ -18,6 +18,8 @@ PAGES = [CONTENTS["root"]] + [
 ]
 # The scripts that each kind of interactive part needs.
 NEEDS = runpy.run_path(str(paths.BOOK / "_extensions" / "interactive.py"))["NEEDS"]
+# What axe looks for: WCAG 2.1, A and AA.
+WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 # Pictures are loaded where they come into view, and those of the other theme never.
 BROKEN_IMAGES = """async () => {
   const shown = [...document.images].filter(image => image.checkVisibility());

@@ -94,7 +94,6 @@ def calls():
         tables.claimed_and_measured: lambda: tables.claimed_and_measured(claims, found),
         tables.claims: lambda: tables.claims(claims, findings),
         tables.at_a_glance: lambda: tables.at_a_glance(claims, findings, found),
-        tables.by_kind: lambda: tables.by_kind(findings),
         tables.inspected: lambda: tables.inspected(inspection.read()),
         tables.left_open: lambda: tables.left_open(claims),
         tables.not_testable: lambda: tables.not_testable(claims),

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from helpers import fabricated
-from synthetic import OTHER_COPY, PUBLISHED, answers, group, record, study
+from synthetic import OTHER_COPY, PAPER, PUBLISHED, answers, group, record, study
 
 from ferutils import paths
 from ferutils.claims import metrics
@@ -80,6 +80,7 @@ def test_each_kind_has_the_scripts_that_it_needs(shown):
     interactive.confusion("a-figure", [SHALLOW])
     interactive.all_runs(WHOLE)
     interactive.two_runs(WHOLE)
+    interactive.claims(PAPER)
     text = "".join(bundle["text/html"] for bundle in shown)
     needs = (paths.BOOK / "_extensions" / "interactive.py").read_text()
     for kind in re.findall(r'data-interactive="([a-z-]+)"', text):

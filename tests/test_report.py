@@ -11,13 +11,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import BROKEN_IMAGES, NEEDS, PAGES, Links, Reader, snakemake
+from browsing import BROKEN_IMAGES, NEEDS, PAGES, WCAG, Links, Reader, snakemake
 from helpers import each
 
 from ferutils import paths
 
 WIDE, NARROW = 1280, 390
-WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 PAGE_BYTES = 3_000_000
 every_page = each("page", PAGES)
 

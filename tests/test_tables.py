@@ -72,6 +72,24 @@ def test_who_runs_a_notebook_sees_a_table_and_no_directive():
     assert "One &amp; two" in shown["text/html"] and "{table}" not in shown["text/html"]
 
 
+def test_a_table_unfolds_after_its_text_out_of_a_line_that_names_it():
+    table = tables.numbered(pd.DataFrame({"One": ["a"]}), "some-name", "What it shows")
+    shown, _ = DisplayFormatter().format(tables.folded("Why?", "Because.", table))
+    lines = ["````{dropdown} Why?", "Because.", *table.data.splitlines(), "````"]
+    assert shown["text/markdown"].replace("\n\n", "\n").splitlines() == [
+        one for one in lines if one
+    ]
+    assert "<b>Why?</b>" in shown["text/html"] and "<td>a</td>" in shown["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("distance", "unit", "expected"),
+    [(0.0123, "fraction", "1.2 points"), (0.0449, "nats", "0.045 nats"), (500, "images", "500")],
+)
+def test_a_distance_is_told_in_points_nats_or_plainly(distance, unit, expected):
+    assert plain(tables.apart(distance, unit)) == expected
+
+
 @pytest.mark.parametrize("text", HARD_TEXTS)
 def test_no_text_breaks_a_table(text):
     table = numbered(pd.DataFrame({"One": [text, "left"], "Two": ["beside", text]}))
@@ -96,7 +114,6 @@ ALL_TABLES = {
     "table_3": lambda: tables.table_3(PAPER, WHOLE),
     "claims": lambda: tables.claims(PAPER, FINDINGS),
     "at_a_glance": lambda: tables.at_a_glance(PAPER, FINDINGS, WHOLE),
-    "by_kind": lambda: tables.by_kind(FINDINGS),
     "left_open": lambda: tables.left_open(PAPER),
     "not_testable": lambda: tables.not_testable(PAPER),
     "inspected": lambda: tables.inspected(inspection.read()),
@@ -372,19 +389,6 @@ def test_every_verdict_has_a_colour_in_light_and_in_dark():
         name = tables.verdict_class(verdict)
         assert f".{name} {{\n  color: var(--{name.removeprefix('verdict-')});" in style
         assert len(set(re.findall(rf"--{name.removeprefix('verdict-')}: (#\w+);", style))) == 2
-
-
-def test_claims_by_kind_count_each_quantity_once():
-    counts = tables.by_kind(FINDINGS).set_index("Claims about")
-    counts = counts.map(lambda text: int(text or 0))
-    assert (counts.drop(columns="All").sum(axis=1) == counts["All"]).all()
-    assert counts["All"]["of these, conclusions"] == 6
-    kinds = counts["All"].drop("of these, conclusions")
-    assert kinds.sum() == len({claim.quantity for claim in PAPER.claims})
-    results = verdicts.distinct([one for one in FINDINGS if one.claim.about == "results"])
-    for verdict, sign in tables.SIGNS.items():
-        held = sum(one.verdict == verdict for one in results)
-        assert counts[sign]["**results**"] == held
 
 
 def test_a_claim_that_the_paper_refutes_itself_says_by_what():

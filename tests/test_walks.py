@@ -7,16 +7,19 @@ What the pages compute themselves is set beside what the package computes.
 import csv
 import html
 import itertools
+from typing import get_args
 
 import numpy as np
 import pytest
-from browsing import NEEDS, Reader
+from axe_playwright_python.sync_playwright import Axe
+from browsing import NEEDS, WCAG, Reader
 from helpers import fabricated
 from scipy import stats
 from synthetic import PUBLISHED, record
 
 from ferutils import paths
-from ferutils.claims import metrics, verdicts
+from ferutils.claims import metrics, paper, verdicts
+from ferutils.claims.paper import Verdict
 from ferutils.records import recipes, runs
 from ferutils.records import study as study_module
 from ferutils.report import interactive, run_tables
@@ -70,6 +73,139 @@ def table_texts(page, name):
 
 def frame_texts(frame):
     return [list(frame.columns), *frame.to_numpy().tolist()]
+
+
+# ---- claims -------------------------------------------------------------------------------------
+
+
+def claims(verdict=None):
+    """The ids of the claims of a verdict, or of all, in the order of the page."""
+    every = verdicts.findings(paper.load(), study())
+    kinds = get_args(paper.About)
+    return [
+        f"claim-{one.claim.id}"
+        for kind in kinds
+        for one in verdicts.about(every, kind)
+        if verdict in (None, one.verdict)
+    ]
+
+
+def shown_claims(page):
+    """The ids of the claims that a page shows, from top to bottom."""
+    return page.locator("details.claim:visible").evaluate_all("all => all.map(one => one.id)")
+
+
+def test_the_claims_that_fail_are_found_and_the_evidence_of_one_in_two_steps(report, reader):
+    page = reader.open(report / "pages" / "claims.html")
+    page.get_by_role("radio", name="not reproduced").check()
+    failing = claims(Verdict.NOT_REPRODUCED)
+    assert shown_claims(page) == failing
+    one = page.locator(f"#{failing[0]}")
+    one.locator("summary").click()
+    assert one.locator("a[href*='runs.html#run-']:visible").count() > 0
+    assert one.get_by_text("Our mean differs").is_visible()
+    told = page.locator(".found").inner_text()
+    assert told.startswith(f"{len(failing)} of ")
+
+
+def test_finding_a_claim_that_fails_with_the_keyboard_alone(report, reader):
+    page = reader.open(report / "pages" / "claims.html")
+    reader.tab_to(page.get_by_role("radio", name="all"))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    one = page.locator(f"#{claims(Verdict.NOT_REPRODUCED)[0]}")
+    reader.tab_to(one.locator("summary"))
+    page.keyboard.press("Enter")
+    assert one.locator("dl").is_visible()
+
+
+def test_the_address_keeps_what_was_chosen(report, wide_reader):
+    page = wide_reader.open(report / "pages" / "claims.html")
+    page.get_by_role("radio", name="not reproduced").check()
+    page.get_by_label("Network").select_option("deep")
+    page.get_by_label("Place in the paper").select_option("Section 4")
+    page.get_by_label("Order").select_option("as in the paper")
+    before = shown_claims(page)
+    assert "claim-deep-best" in before and len(before) < len(claims(Verdict.NOT_REPRODUCED))
+    page.reload()
+    assert shown_claims(page) == before
+    assert page.get_by_role("radio", name="not reproduced").is_checked()
+    assert page.get_by_label("Place in the paper").input_value() == "Section 4"
+    page.get_by_role("radio", name="all").check()
+    for label in ("Network", "Place in the paper", "Order"):
+        page.get_by_label(label).select_option(index=0)
+    assert "#" not in page.url
+    every = [f"claim-{one.id}" for one in paper.load().not_testable]
+    assert shown_claims(page) == claims() + every
+
+
+def test_claims_come_in_the_order_of_the_paper(report, wide_reader):
+    page = wide_reader.open(report / "pages" / "claims.html", "#order=paper")
+    ranks = page.locator("details.claim:visible").evaluate_all(
+        "all => all.map(e => e.dataset.rank)"
+    )
+    assert list(map(int, ranks)) == sorted(map(int, ranks)) and len(ranks) > len(claims())
+    heads = page.locator(".claims.flat .part:visible").all_inner_texts()
+    assert heads[0] == "Abstract" and heads[-1] == "Table 3"
+    page.get_by_label("Network").select_option("improved")
+    assert "Figure 8" in heads
+    assert "Figure 8" not in page.locator(".claims.flat .part:visible").all_inner_texts()
+
+
+def test_a_link_to_a_claim_opens_it_though_it_is_filtered_out(report, wide_reader):
+    page = wide_reader.open(report / "pages" / "claims.html", "#verdict=reproduced")
+    assert not page.locator("#claim-deep-best").is_visible()
+    page.evaluate("location.hash = 'claim-deep-best'")
+    assert page.locator("#claim-deep-best dl").is_visible()
+
+
+def test_dot_plots_follow_the_theme(report, wide_reader):
+    page = wide_reader.open(report / "pages" / "claims.html")
+    plot = page.locator("#claim-table-3-deep-training-loss svg")
+    for part, colour in (("circle", "fill"), (".diamond", "stroke")):
+        value = f"one => getComputedStyle(one).{colour}"
+        page.evaluate("document.documentElement.dataset.theme = 'light'")
+        light = plot.locator(part).first.evaluate(value)
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        assert plot.locator(part).first.evaluate(value) != light, part
+
+
+def test_all_claims_are_seen_on_few_screens(report, wide_reader):
+    page = wide_reader.open(report / "pages" / "claims.html")
+    assert page.evaluate("document.documentElement.scrollHeight") <= 6000
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_opened_claims_do_not_run_off_a_phone(report, browser, width):
+    reader = Reader(browser, width)
+    page = reader.open(report / "pages" / "claims.html")
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    reader.check()
+    reader.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_opened_claims_keep_no_reader_out(report, browser, scheme):
+    reader = Reader(browser, scheme=scheme)
+    page = reader.open(report / "pages" / "claims.html", "#verdict=not-reproduced")
+    for line in page.locator("details.claim:visible summary").all()[:6]:
+        line.click()
+    found = Axe().run(page, options={"runOnly": WCAG})
+    assert found.violations_count == 0, found.generate_report()
+    reader.context.close()
+
+
+def test_without_javascript_every_claim_is_there_and_unfolds(report, browser):
+    reader = Reader(browser, java_script_enabled=False)
+    page = reader.open(report / "pages" / "claims.html")
+    every = [f"claim-{one.id}" for one in paper.load().not_testable]
+    lines = page.locator("details.claim:visible")
+    assert [one.get_attribute("id") for one in lines.all()] == claims() + every
+    one = page.locator("#claim-deep-best")
+    one.locator("summary").click()
+    assert one.locator("dl").is_visible()
+    assert not page.get_by_role("radio").count()
+    reader.context.close()
 
 
 # ---- all runs -----------------------------------------------------------------------------------

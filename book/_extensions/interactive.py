@@ -10,6 +10,7 @@ from docutils import nodes
 
 OWN = ("_static/interactive/", "_static/vendor/")
 NEEDS = {
+    "claims": ["interactive/elements.js", "interactive/claims.js"],
     "curves": ["vendor/d3.min.js", "interactive/elements.js", "interactive/curves.js"],
     "confusion": ["interactive/elements.js", "interactive/confusion.js"],
     "runs": ["interactive/elements.js", "interactive/runs.js"],

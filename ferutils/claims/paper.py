@@ -74,6 +74,20 @@ class Verdict(StrEnum):
     NOT_TESTED = "not tested"
 
 
+class Equivalence(NamedTuple):
+    """How far our runs are from a printed result, which decides its verdict.
+
+    Attributes:
+        inside: whether it lies in the prediction interval of one more run.
+        distance: of our mean from it.
+        error: by which one-sided t tests move this distance, up or down.
+    """
+
+    inside: bool
+    distance: float
+    error: float
+
+
 class Part(BaseModel):
     """A part of the paper file: frozen, and with no key that is not declared."""
 
@@ -242,6 +256,7 @@ class Rule(Part):
     """The rule of the verdicts in words, of a date; its numbers are filled in by `Paper`."""
 
     date: datetime.date
+    short: Text
     text: Text
     family: Text
     history: Text
@@ -417,15 +432,29 @@ def verdict(claim: NumberClaim, measured: Sequence[float], margin: float) -> Ver
         return _exact(claim, measured)
     if count == 1 or not all(map(math.isfinite, measured)):
         return Verdict.UNDECIDED
-    low, high = predicted(measured)
-    distance = abs(statistics.mean(measured) - claim.value)
-    error = stats.t.ppf(1 - ALPHA, count - 1) * statistics.stdev(measured) / math.sqrt(count)
-    nearest = claim.rounding + BORDER  # a printed figure stands for all that round to it
-    if low - nearest <= claim.value <= high + nearest:
-        equivalent = distance + error <= margin + BORDER
+    found = equivalence(claim, measured)
+    if found.inside:
+        equivalent = found.distance + found.error <= margin + BORDER
         return Verdict.REPRODUCED if equivalent else Verdict.UNDECIDED
-    beyond = distance - error > margin + nearest
+    beyond = found.distance - found.error > margin + claim.rounding + BORDER
     return Verdict.NOT_REPRODUCED if beyond else Verdict.UNDECIDED
+
+
+def equivalence(claim: NumberClaim, measured: Sequence[float]) -> Equivalence:
+    """How far our runs are from a printed result, in its unit.
+
+    Args:
+        claim: the paper's number.
+        measured: one finite value per seed, of two seeds or more.
+    """
+    low, high = predicted(measured)
+    count, deviation = len(measured), statistics.stdev(measured)
+    nearest = claim.rounding + BORDER  # a printed figure stands for all that round to it
+    return Equivalence(
+        inside=low - nearest <= claim.value <= high + nearest,
+        distance=abs(statistics.mean(measured) - claim.value),
+        error=float(stats.t.ppf(1 - ALPHA, count - 1)) * deviation / math.sqrt(count),
+    )
 
 
 def _exact(claim: NumberClaim, measured: Sequence[float]) -> Verdict:
@@ -449,11 +478,14 @@ def statement_verdict(outcomes: Sequence[bool], result: bool) -> Verdict:
         return Verdict.NOT_TESTED
     if not result:
         return Verdict.REPRODUCED if held == count else Verdict.NOT_REPRODUCED
-    if stats.binomtest(held, count, alternative="greater").pvalue < ALPHA:
+    if binomial(outcomes, "greater") < ALPHA:
         return Verdict.REPRODUCED
-    if stats.binomtest(held, count, alternative="less").pvalue < ALPHA:
-        return Verdict.NOT_REPRODUCED
-    return Verdict.UNDECIDED
+    return Verdict.NOT_REPRODUCED if binomial(outcomes, "less") < ALPHA else Verdict.UNDECIDED
+
+
+def binomial(outcomes: Sequence[bool], alternative: Literal["greater", "less"]) -> float:
+    """The p-value of a fair coin that one statement holds in so many runs, or in so few."""
+    return float(stats.binomtest(sum(outcomes), len(outcomes), alternative=alternative).pvalue)
 
 
 def difference_verdict(

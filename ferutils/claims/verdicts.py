@@ -54,6 +54,7 @@ class Finding:
     selected: bool = False  # whether it was a cross-validation that measured it, and no run
     leads: list[Lead] = field(default_factory=list)  # over each other network, on new faces
     sizes: list[Lead] = field(default_factory=list)  # on all images, of a claim that is sized
+    p_values: list[float] = field(default_factory=list)  # of no lead, corrected for the family
 
 
 def score(record: Record, measure: str) -> float:
@@ -150,20 +151,22 @@ def _comparison(paper: Paper, study: Study, claim: StatementClaim) -> Finding:
     sizes = [lead(study, *pair, new=False) if claim.sized else None for pair in networks]
     every = dict.fromkeys(name for pair in networks for name in pair)
     records = [record for name in every for record in study.by_model[name]]
+    p_values: list[float] = []
     if paper.refuted(claim):
         found = Verdict.NOT_REPRODUCED
     elif None in leads:
         found = Verdict.NOT_TESTED
     else:
-        p_values = corrected(study)
+        of_pair = corrected(study)
+        p_values = [of_pair[frozenset(names)] for names in networks]
         each = {
-            difference_verdict(*pair, one, p_values[frozenset(names)], size)
-            for pair, names, one, size in zip(pairs, networks, leads, sizes, strict=True)
+            difference_verdict(*pair, one, p_value, size)
+            for pair, one, p_value, size in zip(pairs, leads, p_values, sizes, strict=True)
         }
         order = (Verdict.NOT_REPRODUCED, Verdict.UNDECIDED, Verdict.REPRODUCED)
         found = next(one for one in order if one in each)
     leads, sizes = ([one for one in some if one] for some in (leads, sizes))
-    return Finding(claim, [], found, records, leads=leads, sizes=sizes)
+    return Finding(claim, [], found, records, leads=leads, sizes=sizes, p_values=p_values)
 
 
 def lead(study: Study, first: str, second: str, new: bool = True) -> Lead | None:

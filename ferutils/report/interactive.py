@@ -17,12 +17,13 @@ from IPython.display import display
 from scipy import stats
 
 from ferutils.claims import metrics, verdicts
+from ferutils.claims.paper import Paper
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records import provenance
-from ferutils.records.recipes import Recipe
+from ferutils.records.recipes import PAPER, Recipe
 from ferutils.records.runs import HELD_OUT, Record
 from ferutils.records.study import Study
-from ferutils.report import run_tables, tables
+from ferutils.report import claim_list, run_tables, tables
 from ferutils.report.run_tables import Row
 
 CURVES = ("training_accuracy", "validation_accuracy", "training_loss", "validation_loss")
@@ -167,6 +168,23 @@ def _particulars(record: Record) -> dict[str, list[list[str]]]:
             ],
             ["dataset", tables.dataset_note(record).replace("*", "").replace("`", "")],
         ],
+    }
+
+
+def claims(paper: Paper) -> None:
+    """Let the reader filter and order the claims of a page.
+
+    Call it before the lists of `claim_list`.
+    """
+    _show("claims", claims_data(paper))
+
+
+def claims_data(paper: Paper) -> dict[str, Any]:
+    """What `claims` embeds: verdicts with their signs, networks, and places of the paper."""
+    return {
+        "verdicts": [*tables.SIGNS.values(), claim_list.NOT_TESTABLE],
+        "networks": list(PAPER),
+        "places": claim_list.places(paper),
     }
 
 

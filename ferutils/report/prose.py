@@ -391,10 +391,25 @@ def leaked(found: Study, linear: Linear, examined: Examination, split: str) -> M
     )
 
 
+def tally(findings: Sequence[Finding]) -> Markdown:
+    """How many results have which verdict, each quantity once, and of them the conclusions."""
+    kinds = {
+        "results": verdicts.results(findings),
+        "conclusions": [one for one in findings if one.claim.concludes],
+    }
+    told = []
+    for name, some in kinds.items():
+        counts = Counter(one.verdict for one in some)
+        each = tables.listed([f"{counts[one]} {one}" for one in Verdict if counts[one]])
+        told.append(f"{len(some)} {name}: {each}.")
+    return Markdown(f"**{' '.join(told)}**")
+
+
 def rule(paper: Paper) -> Markdown:
-    """The rule of the verdicts with its numbers, its date, and what it replaced."""
+    """The rule of the verdicts with its numbers in short; folded in full, with what it replaced."""
+    full = f"{paper.told(paper.rule.text)}\n\n*Of {paper.rule.date}.* {paper.rule.history}"
     return Markdown(
-        f"{paper.told(paper.rule.text)}\n\n*The rule of {paper.rule.date}.* {paper.rule.history}"
+        f"{paper.told(paper.rule.short)}\n\n````{{dropdown}} The rule in full\n{full}\n````"
     )
 
 

@@ -7,14 +7,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
 from ferutils.claims import metrics, verdicts
-from ferutils.claims.paper import About, NumberClaim, Paper, StatementClaim, Verdict, predicted
+from ferutils.claims.paper import NumberClaim, Paper, StatementClaim, Verdict, predicted
 from ferutils.claims.verdicts import Finding
 from ferutils.dataset.fer2013 import SPLITS
 from ferutils.records import baselines
@@ -59,6 +59,12 @@ def numbered(frame: pd.DataFrame, name: str, caption: str, folded: bool = False)
     with pd.option_context("display.max_colwidth", None):  # no cell is cut off
         html = f"<p>{escape(caption)}</p>{frame.to_html(index=False)}"
     return Numbered("\n".join(lines), html)
+
+
+def folded(title: str, text: str, table: Numbered) -> Numbered:
+    """A numbered table that unfolds with a text before it, as MyST, out of a line that names it."""
+    myst = f"````{{dropdown}} {title}\n{text}\n\n{table.data}\n````"
+    return Numbered(myst, f"<p><b>{escape(title)}</b></p>{table._repr_html_()}")
 
 
 def pipes(frame: pd.DataFrame) -> list[str]:
@@ -298,7 +304,7 @@ def claims(paper: Paper, found: list[Finding]) -> pd.DataFrame:
             {
                 "Paper": _in_its_place(finding.claim),
                 "Printed": getattr(finding.claim, "printed", ""),
-                "Measured": measured(finding) + _refuted(paper, finding.claim),
+                "Measured": measured(finding) + refuted(paper, finding.claim),
                 "Runs": runs(finding),
                 "Verdict": SIGNS[finding.verdict],
                 "Shown in": shown_in(finding),
@@ -315,10 +321,17 @@ def _in_its_place(claim: NumberClaim | StatementClaim) -> str:
     return " ".join(filter(None, [claim.says, f"*{claim.place}*.", claim.comment, left]))
 
 
-def _refuted(paper: Paper, claim: NumberClaim | StatementClaim) -> str:
+def refuted(paper: Paper, claim: NumberClaim | StatementClaim) -> str:
     """The printed figures that say the opposite of a claim."""
     against = [f"{one.printed} against {other.printed}" for one, other in paper.refuted(claim)]
     return f"; the paper itself prints {listed(against)}" if against else ""
+
+
+def apart(distance: float, unit: str) -> str:
+    """A distance between two numbers of a unit; of fractions in percentage points."""
+    if unit == "fraction":
+        return f"{100 * distance:.1f}\u00a0points"
+    return f"{distance:.3f}\u00a0nats" if unit == "nats" else quantity(distance, unit)
 
 
 def listed(words: Sequence[str]) -> str:
@@ -397,32 +410,6 @@ def at_a_glance(paper: Paper, found: Sequence[Finding], study: Study) -> pd.Data
 def verdict_class(verdict: Verdict) -> str:
     """The class that gives a verdict its colour, beside its sign and its word."""
     return f"verdict-{verdict.replace(' ', '-')}"
-
-
-def by_kind(found: Sequence[Finding]) -> pd.DataFrame:
-    """How many claims of each kind have which verdict, a quantity once; zeros empty.
-
-    Columns: Claims about, each verdict, All.
-    """
-    kinds = {
-        "**results**": verdicts.results(found),
-        "of these, conclusions": [one for one in found if one.claim.concludes],
-    }
-    kinds |= {
-        {"networks": "the networks", "dataset": "the dataset", "code": "our own program"}.get(
-            about, about
-        ): verdicts.distinct(verdicts.about(found, about))
-        for about in get_args(About)[1:]
-    }
-    counts = {name: Counter(one.verdict for one in some) for name, some in kinds.items()}
-    return pd.DataFrame(
-        [
-            {"Claims about": name}
-            | {SIGNS[verdict]: str(count[verdict] or "") for verdict in Verdict}
-            | {"All": str(count.total())}
-            for name, count in counts.items()
-        ]
-    )
 
 
 def inspected(found: Inspection) -> pd.DataFrame:
