@@ -8,11 +8,12 @@ import pytest
 from ferutils import paths
 from ferutils.claims import metrics, paper, selection, verdicts
 from ferutils.dataset import fer2013
-from ferutils.records import baselines, examination, inspection, probes, small, study
+from ferutils.records import baselines, examination, face, inspection, probes, small, study
 from ferutils.report import (
     backends,
     comparison_tables,
     dataset_tables,
+    face_tables,
     probe_tables,
     reading_tables,
     run_tables,
@@ -63,6 +64,7 @@ def calls():
         ),
         dataset_tables.planted: lambda: dataset_tables.planted(examined),
         dataset_tables.contradictions: lambda: dataset_tables.contradictions(examined),
+        face_tables.errors: lambda: face_tables.errors(face.read(), examined),
         reading_tables.nearer: lambda: reading_tables.nearer(claims, found, "text"),
         reading_tables.variants: lambda: reading_tables.variants(found, "longer"),
         reading_tables.called_validation: lambda: reading_tables.called_validation(found),

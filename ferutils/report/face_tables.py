@@ -37,25 +37,23 @@ def precision(found: Face, trained: Trained, examined: Examination) -> list[Inte
 def errors(read: tuple[Face, Trained] | None, examined: Examination) -> pd.DataFrame:
     """How often the network misses each emotion, and how often that answer of its is wrong.
 
-    Columns: Emotion; Images; Missed; Mostly taken for; Answers; Wrong.
+    Columns: Emotion; Images; Missed; Mostly taken for; Wrong when it says so.
     """
-    columns = ["Images", "Missed", "Mostly taken for", "Answers", "Wrong"]
+    columns = ["Images", "Missed", "Mostly taken for", "Wrong when it says so"]
     if read is None:
         return pd.DataFrame({"Emotion": EMOTIONS} | dict.fromkeys(columns, "open"))
     counts = confusion(*read, examined)
     wrong = counts - np.diag(counts.diagonal())
-    images, answers = counts.sum(axis=1), counts.sum(axis=0)
-    rows = zip(wrong, wrong.sum(axis=1), images, wrong.sum(axis=0), answers)
+    rows = zip(wrong, counts.sum(axis=1), wrong.sum(axis=0), counts.sum(axis=0))
     return pd.DataFrame(
         {
             "Emotion": emotion,
             "Images": f"{of:,}",
-            "Missed": with_interval(metrics.share(missed, of)),
+            "Missed": with_interval(metrics.share(row.sum(), of)),
             "Mostly taken for": f"{EMOTIONS[row.argmax()]} ({percent(row.max() / of)})",
-            "Answers": f"{times:,}",
-            "Wrong": with_interval(metrics.share(false, times)),
+            "Wrong when it says so": with_interval(metrics.share(false, said)) if said else "–",
         }
-        for emotion, (row, missed, of, false, times) in zip(EMOTIONS, rows)
+        for emotion, (row, of, false, said) in zip(EMOTIONS, rows)
     )
 
 

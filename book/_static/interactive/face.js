@@ -91,7 +91,12 @@
       make("div", { class: "pair" }, seen, map),
       make("div", {}, make("p", {}, "What the network sees"), explain, progress, decided),
     );
-    const answer = make("div", { class: "answer", hidden: true }, said, bars, sees);
+    const not = make(
+      "p",
+      { class: "hint" },
+      "A guess at what the face looks like, not at what the person feels.",
+    );
+    const answer = make("div", { class: "answer", hidden: true }, said, bars, not, sees);
 
     // ---- the answer ----
     function ask() {
