@@ -144,7 +144,7 @@ def test_where_it_was_not_exported_the_page_says_so():
     table = face_tables.errors(None, EXAMINED)
     assert (table.drop(columns="Emotion") == "open").all(axis=None)
     assert face.COMMAND in face_tables.still_open().data
-    assert face_tables.accuracy(None, EXAMINED).data == ""
+    assert face_tables.accuracy(None, EXAMINED) is None
 
 
 def test_without_scripts_it_says_what_it_needs(monkeypatch):

@@ -75,10 +75,10 @@ def still_open() -> Markdown:
     )
 
 
-def accuracy(read: tuple[Face, Trained] | None, examined: Examination) -> Markdown:
+def accuracy(read: tuple[Face, Trained] | None, examined: Examination) -> Markdown | None:
     """How often the network is right, and how far it agrees with the one it was made of."""
     if read is None:
-        return Markdown("")
+        return None
     found, trained = read
     counts = confusion(found, trained, examined)
     right = metrics.share(counts.trace(), counts.sum())
