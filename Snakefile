@@ -43,6 +43,7 @@ MEASURED = ["book/examination.json", "book/inspection.json", "book/crossvalidati
     for folder in ("baselines", "crossvalidation", "probes", "small")
     for path in (paths.BOOK / folder).glob("[!.]*")
 )
+MEASURED += ["book/face.json"] if (paths.BOOK / "face.json").exists() else []
 # The same recipe under several backends: no runs of the study, and read by one page.
 BACKENDS = ["book/backends.yml"] + sorted(
     str(path.relative_to(paths.ROOT)) for path in (paths.BOOK / "backends").glob("*/*/run.json")

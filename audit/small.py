@@ -1,11 +1,11 @@
-"""What the tables on networks for a phone should say, recomputed from book/small."""
+"""What the tables on networks for a phone should say, recomputed from book/small, face.json."""
 
 import json
 from typing import Any
 
 import numpy as np
 
-from audit.records import SPLITS, Book, Rows, spread, wilson
+from audit.records import EMOTIONS, SPLITS, Book, Rows, spread, wilson
 
 
 def measured(book: Book) -> dict[str, list[dict[str, Any]]]:
@@ -60,4 +60,25 @@ def costs(book: Book) -> Rows:
                 "Milliseconds a face": [np.mean([one["milliseconds"] for one in files])],
                 "Memory": [np.mean([one["memory_bytes"] for one in files]) / 1e6],
             }
+    return rows
+
+
+def face_errors(book: Book) -> Rows:
+    file = book.runs[0].folder.parents[1] / "face.json"
+    if not file.exists():
+        return {}
+    split, rows = SPLITS[1], {}
+    new, labels = book.faces(split, "new"), book.linear.answers[split][0]
+    said = np.array(list(json.loads(file.read_text())["answers"][split]), int)
+    for number, emotion in enumerate(EMOTIONS):
+        true, called = labels == number, said == number
+        missed, false = (new & one for one in (true & ~called, called & ~true))
+        count, calls = (int((new & one).sum()) for one in (true, called))
+        most = max(int((missed & (said == one)).sum()) for one in range(len(EMOTIONS)))
+        rows[emotion,] = {
+            "Images": [count],
+            "Missed": wilson(int(missed.sum()), count),
+            "Mostly taken for": [100 * most / count],
+            "Wrong when it says so": wilson(int(false.sum()), calls) if calls else [],
+        }
     return rows

@@ -340,6 +340,7 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "attention-mistakes": (probes.mistakes, (), ("Network",)),
     "small-answers": (small.answers, (), ("Network", "Form")),
     "small-costs": (small.costs, (), ("Network", "Form")),
+    "face-errors": (small.face_errors, (), ("Emotion",)),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),
 }

@@ -758,6 +758,19 @@ def measure_small(network: str, **options: Any) -> None:
     small_recording.obtain(recipe, dataset, click.echo)
 
 
+@measure.command("face")
+@click.argument("name")
+def measure_face(name: str) -> None:
+    """Export a network for a phone to the page that runs it; its weights are needed."""
+    from ferutils.records import face
+
+    dataset = _published()
+    _load_keras()
+    from ferutils.measuring import quantising
+
+    face.write(quantising.measure(name, dataset))
+
+
 @measure.command("formats")
 @click.argument("run")
 def measure_formats(run: str) -> None:

@@ -8,11 +8,12 @@ import pytest
 from ferutils import paths
 from ferutils.claims import metrics, paper, selection, verdicts
 from ferutils.dataset import fer2013
-from ferutils.records import baselines, examination, inspection, probes, small, study
+from ferutils.records import baselines, examination, face, inspection, probes, small, study
 from ferutils.report import (
     backends,
     comparison_tables,
     dataset_tables,
+    face_tables,
     probe_tables,
     reading_tables,
     run_tables,
@@ -66,6 +67,7 @@ def calls():
         dataset_tables.contradictions: lambda: dataset_tables.contradictions(examined),
         reading_tables.readings: lambda: tried,
         reading_tables.final_figures: lambda: reading_tables.final_figures(tried),
+        face_tables.errors: lambda: face_tables.errors(face.read(), examined),
         reading_tables.called_validation: lambda: reading_tables.called_validation(found),
         run_tables.every_run: lambda: run_tables.every_run(found),
         run_tables.parts: lambda: run_tables.parts(study.load(), found),

@@ -13,6 +13,7 @@ NEEDS = {
     "claims": ["interactive/elements.js", "interactive/claims.js"],
     "curves": ["vendor/d3.min.js", "interactive/elements.js", "interactive/curves.js"],
     "confusion": ["interactive/elements.js", "interactive/confusion.js"],
+    "face": ["interactive/elements.js", "interactive/network.js", "interactive/face.js"],
     "runs": ["interactive/elements.js", "interactive/runs.js"],
     "two-runs": [
         "vendor/d3.min.js",

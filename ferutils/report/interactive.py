@@ -20,13 +20,20 @@ from ferutils.claims import metrics, verdicts
 from ferutils.claims.paper import Paper
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records import provenance
+from ferutils.records.examination import Examination
+from ferutils.records.face import SQUARE, STEP, Face
 from ferutils.records.recipes import PAPER, Recipe
 from ferutils.records.runs import HELD_OUT, Record
+from ferutils.records.small import Trained
 from ferutils.records.study import Study
-from ferutils.report import claim_list, run_tables, tables
+from ferutils.report import claim_list, face_tables, run_tables, tables
 from ferutils.report.run_tables import Row
 
 CURVES = ("training_accuracy", "validation_accuracy", "training_loss", "validation_loss")
+NEEDS_SCRIPTS = (
+    "<p>To try it, open this page in a browser with JavaScript switched on. It works from disk, "
+    "too, and needs no network.</p>"
+)
 # Two labels of three bits each make one character, as in base64.
 CHARACTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 
@@ -255,15 +262,37 @@ def pack(labels: np.ndarray) -> str:
     return "".join(CHARACTERS[8 * left + right] for left, right in even)
 
 
-def _show(kind: str, data: dict[str, Any]) -> None:
-    display({"text/html": embedded(kind, data), "text/plain": ""}, raw=True)
+def face(found: Face, trained: Trained, examined: Examination) -> None:
+    """Let the reader try a network on a picture of their own."""
+    _show("face", face_data(found, trained, examined), NEEDS_SCRIPTS)
 
 
-def embedded(kind: str, data: dict[str, Any]) -> str:
+def face_data(found: Face, trained: Trained, examined: Examination) -> dict[str, Any]:
+    """What `face` embeds: the network, and how often each of its answers is wrong."""
+    shares = [1 - one.value for one in face_tables.precision(found, trained, examined)]
+    return {
+        "emotions": EMOTIONS,
+        "network": found.network.model_dump(),
+        "covering": {"square": SQUARE, "step": STEP},
+        "wrong": [tables.percent(share, 0) for share in shares],
+        "sentences": [face_tables.caution(*pair) for pair in zip(EMOTIONS, shares)],
+    }
+
+
+def _show(kind: str, data: dict[str, Any], without: str = "") -> None:
+    display({"text/html": embedded(kind, data, without), "text/plain": ""}, raw=True)
+
+
+def embedded(kind: str, data: dict[str, Any], without: str = "") -> str:
     """Data as the HTML of a page, from which the script of that kind reads it.
 
     No text in the data can end the element that holds it, or begin another.
+
+    Args:
+        kind: of the interactive part.
+        data: what JSON can hold.
+        without: HTML that is shown where there is no script.
     """
     text = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     script = f'<script type="application/json">{text}</script>'
-    return f'<div class="interactive" data-interactive="{kind}">{script}</div>'
+    return f'<div class="interactive" data-interactive="{kind}">{script}{without}</div>'

@@ -62,8 +62,14 @@ def cross_validations(found: Sequence[CrossValidation]) -> Markdown:
     return _box({term: text for term, text in rows.items() if text}, crossvalidation.COMMAND)
 
 
-def small(ours: Sequence[Trained], papers: Sequence[Formats]) -> Markdown:
-    """Where the numbers of networks for a phone come from, of which there may be none yet."""
+def small(ours: Sequence[Trained], papers: Sequence[Formats], *commands: str) -> Markdown:
+    """Where the numbers of networks for a phone come from, of which there may be none yet.
+
+    Args:
+        ours: networks of ours.
+        papers: files of the paper's networks.
+        commands: what makes all of it again; none: what makes every file.
+    """
     every = [*ours, *papers]
     rows = {
         "Records": ", ".join(one.name for one in every),
@@ -86,7 +92,7 @@ def small(ours: Sequence[Trained], papers: Sequence[Formats]) -> Markdown:
             for one in ours
         ),
     }
-    return _box({term: text for term, text in rows.items() if text}, *COMMANDS)
+    return _box({term: text for term, text in rows.items() if text}, *commands or COMMANDS)
 
 
 def _box(rows: dict[str, str], *commands: str) -> Markdown:
