@@ -68,6 +68,7 @@ def train(
         right = small.probabilities(model, public.images).argmax(axis=1) == public.labels
         one = Epoch(training_loss=loss, public_accuracy=right.mean(), seconds=seconds)
         progress.rows.append(one.model_dump())
+        progress.kept_epoch = number  # the weights to keep are those that the model has
         if checkpoint:
             checkpoint.save(model, progress)
         report(

