@@ -7,18 +7,10 @@ import numpy as np
 
 from audit.records import SPLITS, Book, Rows, right, spread, wilson
 
-BEGINS = {"hed-vgg16": "ImageNet, then edges", "imagenet-vgg16": "ImageNet"}
-ORIGINS = (*BEGINS, "random-vgg16")
-
-
-def title(network: str, way: str) -> str:
-    if network == "alexnet":
-        return "AlexNet"
-    return f"VGG16, {BEGINS.get(network, 'random weights')}, {way}"
-
-
-NAMES = [title(origin, way) for origin in ORIGINS for way in ("frozen", "fine-tuned")]
-NAMES += [title("alexnet", "")]
+TITLES = {"hed-vgg16": "HED-VGG16", "imagenet-vgg16": "ImageNet VGG16"}
+TITLES |= {"random-vgg16": "random VGG16"}
+NAMES = [f"{title}, {way}" for title in TITLES.values() for way in ("frozen", "fine-tuned")]
+NAMES += ["AlexNet"]
 
 
 def measured(book: Book) -> list[dict[str, Any]]:
@@ -27,7 +19,8 @@ def measured(book: Book) -> list[dict[str, Any]]:
 
 
 def named(one: dict[str, Any]) -> str:
-    return title(one["recipe"]["network"], one["recipe"]["way"])
+    network, way = one["recipe"]["network"], one["recipe"]["way"]
+    return f"{TITLES[network]}, {way}" if network in TITLES else "AlexNet"
 
 
 def accuracies(book: Book) -> Rows:

@@ -581,7 +581,7 @@ FILES = pd.DataFrame(
 RIGHT = pd.DataFrame(
     [
         (network, 0, split, faces, 0.5, 0.48, 0.52)
-        for network in ("AlexNet", "VGG16, ImageNet, then edges, fine-tuned", "shallow")
+        for network in ("AlexNet", "ImageNet VGG16, fine-tuned", "shallow")
         for split in ("PublicTest", "PrivateTest")
         for faces in ("all faces", "new faces")
     ],

@@ -13,7 +13,7 @@ from ferutils.claims import metrics
 from ferutils.claims.metrics import Interval
 from ferutils.records.examination import Examination
 from ferutils.records.keeping import HELD_OUT
-from ferutils.records.pretrained import COMMAND, NAMES, Pretrained
+from ferutils.records.pretrained import COMMAND, NAMES, WAYS, Pretrained
 from ferutils.records.runs import Record
 from ferutils.records.study import Study
 from ferutils.report.figures import ENDS
@@ -21,20 +21,19 @@ from ferutils.report.tables import listed, network, percent, scored
 
 TEST = "PrivateTest"  # on which nothing was chosen
 FACES = ("all faces", "new faces")  # new: those whose photograph is not in Training
-BEGINS = {
-    "hed-vgg16": "ImageNet, then edges",
-    "imagenet-vgg16": "ImageNet",
-    "random-vgg16": "random weights",
-    "alexnet": "random weights",
+TITLES = {
+    "hed-vgg16": "HED-VGG16",
+    "imagenet-vgg16": "ImageNet VGG16",
+    "random-vgg16": "random VGG16",
+    "alexnet": "AlexNet",
 }
+WEIGHTS = {"hed-vgg16": "ImageNet's, then trained on edges", "imagenet-vgg16": "ImageNet's"}
 
 
 def title(name: str) -> str:
     """What a network is called on the page."""
-    if name == "alexnet":
-        return "AlexNet"
-    origin, way = NAMES[name]
-    return f"VGG16, {BEGINS[origin]}, {way}"
+    network, way = NAMES[name]
+    return TITLES[network] + (f", {way}" if way in WAYS else "")
 
 
 def accuracies(found: Sequence[Pretrained], study: Study, examined: Examination) -> pd.DataFrame:
@@ -79,8 +78,8 @@ def _accuracy(right: np.ndarray, split: str, faces: str, examined: Examination) 
 def table(measured: pd.DataFrame, found: Sequence[Pretrained]) -> pd.DataFrame:
     """How often each network is right: one run's 95 % interval, or the mean of several.
 
-    Columns: Network; Trained; Runs; PublicTest; PublicTest, new faces; PrivateTest; PrivateTest,
-    new faces.
+    Columns: Network; First weights; Trained; Runs; PublicTest; PublicTest, new faces; PrivateTest;
+    PrivateTest, new faces.
     """
     trained = {
         title(one.recipe.name): (
@@ -93,16 +92,21 @@ def table(measured: pd.DataFrame, found: Sequence[Pretrained]) -> pd.DataFrame:
         for split in HELD_OUT
         for faces in FACES
     }
-    rows = {
-        title(name): dict.fromkeys(("Trained", "Runs", *heads.values()), "open") for name in NAMES
-    }
+    still_open = dict.fromkeys(("Trained", "Runs", *heads.values()), "open")
+    rows = {title(name): still_open for name in NAMES}
+    weights = {title(name): WEIGHTS.get(network) for name, (network, _) in NAMES.items()}
     for name, some in measured.groupby("network", sort=False):
         row = {"Trained": trained.get(name, "as the paper's"), "Runs": str(some["seed"].nunique())}
         for key, these in some.groupby(["split", "faces"], sort=False):
             scores = these[["accuracy_share", *ENDS]].itertuples(index=False)
             row[heads[key]] = scored([Interval(*one) for one in scores])
         rows[name] = row
-    return pd.DataFrame([{"Network": name} | row for name, row in rows.items()])
+    return pd.DataFrame(
+        [
+            {"Network": name, "First weights": weights.get(name) or "random"} | row
+            for name, row in rows.items()
+        ]
+    )
 
 
 def choices(found: Sequence[Pretrained]) -> pd.DataFrame:
