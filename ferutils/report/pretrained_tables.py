@@ -27,7 +27,6 @@ TITLES = {
     "random-vgg16": "random VGG16",
     "alexnet": "AlexNet",
 }
-WEIGHTS = {"hed-vgg16": "ImageNet's, then trained on edges", "imagenet-vgg16": "ImageNet's"}
 
 
 def title(name: str) -> str:
@@ -78,8 +77,8 @@ def _accuracy(right: np.ndarray, split: str, faces: str, examined: Examination) 
 def table(measured: pd.DataFrame, found: Sequence[Pretrained]) -> pd.DataFrame:
     """How often each network is right: one run's 95 % interval, or the mean of several.
 
-    Columns: Network; First weights; Trained; Runs; PublicTest; PublicTest, new faces; PrivateTest;
-    PrivateTest, new faces.
+    Columns: Network; Trained; Runs; PublicTest; PublicTest, new faces; PrivateTest; PrivateTest,
+    new faces.
     """
     trained = {
         title(one.recipe.name): (
@@ -94,19 +93,13 @@ def table(measured: pd.DataFrame, found: Sequence[Pretrained]) -> pd.DataFrame:
     }
     still_open = dict.fromkeys(("Trained", "Runs", *heads.values()), "open")
     rows = {title(name): still_open for name in NAMES}
-    weights = {title(name): WEIGHTS.get(network) for name, (network, _) in NAMES.items()}
     for name, some in measured.groupby("network", sort=False):
         row = {"Trained": trained.get(name, "as the paper's"), "Runs": str(some["seed"].nunique())}
         for key, these in some.groupby(["split", "faces"], sort=False):
             scores = these[["accuracy_share", *ENDS]].itertuples(index=False)
             row[heads[key]] = scored([Interval(*one) for one in scores])
         rows[name] = row
-    return pd.DataFrame(
-        [
-            {"Network": name, "First weights": weights.get(name) or "random"} | row
-            for name, row in rows.items()
-        ]
-    )
+    return pd.DataFrame([{"Network": name} | row for name, row in rows.items()])
 
 
 def choices(found: Sequence[Pretrained]) -> pd.DataFrame:
