@@ -40,7 +40,7 @@ PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "fe
 RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))
 MEASURED = ["book/examination.json", "book/inspection.json", "book/crossvalidation.yml"] + sorted(
     str(path.relative_to(paths.ROOT))
-    for folder in ("baselines", "crossvalidation", "probes", "small")
+    for folder in ("baselines", "crossvalidation", "pretrained", "probes", "small")
     for path in (paths.BOOK / folder).glob("[!.]*")
 )
 MEASURED += ["book/face.json"] if (paths.BOOK / "face.json").exists() else []

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from audit import claims, probes, small
+from audit import claims, pretrained, probes, small
 from audit import records as r
 from audit.records import LINEAR, MODELS, SPLITS, Book, Rows, interval, scores, spread
 
@@ -338,6 +338,8 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "stability-sizes": (probes.sizes, (), ("Network",)),
     "attention-parts": (probes.parts, (), ("Network", "Emotion")),
     "attention-mistakes": (probes.mistakes, (), ("Network",)),
+    "pretrained-table": (pretrained.accuracies, (), ("Network",)),
+    "pretrained-choices": (pretrained.choices, (), ("Network", "Seed")),
     "small-answers": (small.answers, (), ("Network", "Form")),
     "small-costs": (small.costs, (), ("Network", "Form")),
     "face-errors": (small.face_errors, (), ("Emotion",)),

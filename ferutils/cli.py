@@ -785,6 +785,31 @@ def measure_formats(run: str) -> None:
     records.write(records.Formats(run=record.run.id, files=files))
 
 
+@measure.command("pretrained")
+@click.argument("name")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and images.")
+@click.option("--epochs", type=int, help="Over Training; by default, few.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The file of ImageNet's or HED's weights, where it is not to be downloaded.",
+)
+def measure_pretrained(name: str, weights: Path | None, **options: Any) -> None:
+    """Measure AlexNet, or VGG16 with weights from elsewhere, on FER-2013.
+
+    NAME is alexnet, or hed-vgg16, imagenet-vgg16 or random-vgg16 with -frozen or -fine-tuned. A
+    training that was cut off goes on.
+    """
+    from ferutils.records import pretrained
+
+    given = {key: value for key, value in options.items() if value is not None}
+    recipe, dataset = pretrained.usual(name, **given), _published()
+    _load_keras()
+    from ferutils.measuring import pretrained_recording
+
+    pretrained_recording.measure(recipe, dataset, weights, click.echo)
+
+
 def _load_keras() -> None:
     """Import Keras, without TensorFlow telling of its start, on a card where one is free."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -102,12 +102,19 @@ def test_what_the_report_says_of_the_dataset_is_measured_on_the_published_one_al
     other = small_dataset()
     arrays = {name: (split.images, split.labels) for name, split in other.splits.items()}
     monkeypatch.setattr(reading, "load", lambda *_: fer2013.make_dataset("fer2013", arrays))
-    for command in (["dataset"], ["linear"], ["crossvalidation"], ["small", "tiny"]):
+    for command in (
+        ["dataset"],
+        ["linear"],
+        ["crossvalidation"],
+        ["small", "tiny"],
+        ["pretrained", "alexnet"],
+    ):
         monkeypatch.delenv("FER2013", raising=False)
         assert "FER2013=PATH" in ferutils("measure", *command).stderr, command
         monkeypatch.setenv("FER2013", "some copy")
         assert "Nothing was written" in ferutils("measure", *command).stderr, command
     assert "small or tiny" in ferutils("measure", "small", "huge").stderr
+    assert "hed-vgg16-frozen, " in ferutils("measure", "pretrained", "vgg19").stderr
     assert "shallow or deep" in ferutils("measure", "crossvalidation", "improved").stderr
 
 

@@ -8,12 +8,22 @@ import pytest
 from ferutils import paths
 from ferutils.claims import metrics, paper, selection, verdicts
 from ferutils.dataset import fer2013
-from ferutils.records import baselines, examination, face, inspection, probes, small, study
+from ferutils.records import (
+    baselines,
+    examination,
+    face,
+    inspection,
+    pretrained,
+    probes,
+    small,
+    study,
+)
 from ferutils.report import (
     backends,
     comparison_tables,
     dataset_tables,
     face_tables,
+    pretrained_tables,
     probe_tables,
     reading_tables,
     run_tables,
@@ -41,6 +51,8 @@ def calls():
     phones = small_tables.groups(ours, papers)
     probed = probes.read(found.records)
     tried = reading_tables.readings(claims, found, *reading_tables.TRIED)
+    future = pretrained.read_all()
+    answered = pretrained_tables.accuracies(future, found, examined)
     return {
         metrics.confusion: lambda: metrics.confusion(one.predictions["PublicTest"]),
         metrics.recall: lambda: metrics.recall(one.predictions["PublicTest"]),
@@ -79,6 +91,9 @@ def calls():
         selection_tables.settings: lambda: selection_tables.settings(every),
         selection_tables.verdicts: lambda: selection_tables.verdicts(every),
         selection_tables.cells: lambda: selection_tables.cells(every[0]),
+        pretrained_tables.accuracies: lambda: answered,
+        pretrained_tables.table: lambda: pretrained_tables.table(answered, future),
+        pretrained_tables.choices: lambda: pretrained_tables.choices(future),
         probe_tables.steps: lambda: probe_tables.steps(probed),
         probe_tables.steadiness: lambda: probe_tables.steadiness(probed),
         probe_tables.weights: lambda: probe_tables.weights(probed),

@@ -74,7 +74,7 @@ def test_who_runs_a_notebook_sees_a_table_and_no_directive():
 
 def test_a_table_unfolds_after_its_text_out_of_a_line_that_names_it():
     table = tables.numbered(pd.DataFrame({"One": ["a"]}), "some-name", "What it shows")
-    shown, _ = DisplayFormatter().format(tables.folded("Why?", "Because.", table))
+    shown, _ = DisplayFormatter().format(tables.folded(table, "Why?", "Because."))
     lines = ["````{dropdown} Why?", "Because.", *table.data.splitlines(), "````"]
     assert shown["text/markdown"].replace("\n\n", "\n").splitlines() == [
         one for one in lines if one

@@ -46,6 +46,17 @@ def share(correct: int, of: int) -> Interval:
     return Interval(correct / of, float(limits.low), float(limits.high))
 
 
+def share_right(right: np.ndarray, without: Sequence[int] = ()) -> Interval:
+    """How often answers are right, with its interval as `share` gives it.
+
+    Args:
+        right: bool (n,), which images are answered rightly.
+        without: positions of images to leave out, such as those whose photograph is in Training.
+    """
+    kept = np.delete(right, list(without))
+    return share(int(kept.sum()), len(kept))
+
+
 def accuracy(predictions: Predictions) -> Interval:
     """The share of images whose most probable label is the true one."""
     right = predictions.predicted == predictions.labels

@@ -21,6 +21,7 @@ import numpy as np
 from ferutils.dataset import fer2013
 from ferutils.dataset.fer2013 import IMAGE_SIZE, Dataset
 from ferutils.records import provenance, runs
+from ferutils.records.answers import written
 from ferutils.records.runs import HELD_OUT, Code, Environment, Record
 from ferutils.records.small import FORMS, MIRRORED, Files, Form
 
@@ -52,7 +53,7 @@ def measure(model: "keras.Model", dataset: Dataset, forms: tuple[str, ...] = FOR
             path = Path(folder, f"{form}.tflite")
             export(model, form, calibrating.images, path)
             answered = {name: answers(path, dataset.splits[name].images) for name in HELD_OUT}
-            digits = {name: "".join(map(str, some)) for name, some in answered.items()}
+            digits = written(answered)
             found[form] = Form(bytes=path.stat().st_size, answers=digits, **_timed(path))
     return Files(
         dataset=runs.note(dataset),

@@ -12,9 +12,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ferutils import paths, storage
-from ferutils.dataset.fer2013 import EMOTIONS
-from ferutils.records import provenance
-from ferutils.records.keeping import HELD_OUT
+from ferutils.records import answers, provenance
+from ferutils.records.answers import Answers
 from ferutils.records.runs import Accuracy, Code, Cost, DatasetNote, Environment, Measured, Words
 
 FOLDER = paths.BOOK / "small"
@@ -91,7 +90,7 @@ class Form(_Part):
     bytes: Count
     milliseconds: Measured  # a face, on one thread, median
     memory_bytes: Count | None  # what it adds to a process that runs it; None: cannot be told here
-    answers: dict[Words, Annotated[str, Field(pattern=r"^[0-6]+$")]]  # a digit per image, by split
+    answers: Answers
 
 
 class Files(_Part):
@@ -109,24 +108,19 @@ class Files(_Part):
     def _whole(self) -> "Files":
         if not set(FORMS) <= set(self.forms) <= {*FORMS, MIRRORED}:
             raise ValueError(f"the forms {', '.join(FORMS)}, not {', '.join(self.forms)}")
-        wanted = {split: sum(self.dataset.counts[split]) for split in HELD_OUT}
         for name, form in self.forms.items():
-            if {split: len(some) for split, some in form.answers.items()} != wanted:
+            if not answers.complete(form.answers, self.dataset):
                 raise ValueError(f"an answer to each held-out image, form {name}")
         return self
 
     def right(self, form: str, split: str) -> np.ndarray:
         """Which images a file answers rightly, bool (n,), in canonical order."""
-        labels = np.repeat(np.arange(len(EMOTIONS)), self.dataset.counts[split])
-        return self._digits(form, split) == labels
+        return answers.right(self.forms[form].answers, self.dataset, split)
 
     def same(self, form: str, split: str) -> float:
         """The share of images that a file answers as the float32 one does."""
-        return float((self._digits(form, split) == self._digits("float32", split)).mean())
-
-    def _digits(self, form: str, split: str) -> np.ndarray:
-        text = self.forms[form].answers[split]
-        return np.frombuffer(text.encode(), np.uint8) - ord("0")
+        found = (answers.labels(self.forms[one].answers, split) for one in (form, "float32"))
+        return float(np.equal(*found).mean())
 
 
 class Trained(_Part):

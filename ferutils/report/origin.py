@@ -9,6 +9,7 @@ from IPython.display import Markdown
 
 from ferutils.records import crossvalidation, provenance
 from ferutils.records.crossvalidation import CrossValidation
+from ferutils.records.pretrained import COMMAND, Pretrained
 from ferutils.records.runs import Code, Environment, Record
 from ferutils.records.small import COMMANDS, Formats, Trained
 from ferutils.report import tables
@@ -93,6 +94,36 @@ def small(ours: Sequence[Trained], papers: Sequence[Formats], *commands: str) ->
         ),
     }
     return _box({term: text for term, text in rows.items() if text}, *commands or COMMANDS)
+
+
+def pretrained(found: Sequence[Pretrained]) -> Markdown:
+    """Where the numbers of AlexNet and VGG16 come from, of which there may be none yet."""
+    rows = {
+        "Records": ", ".join(one.name for one in found),
+        "Dataset": _distinct(
+            f"FER-2013, SHA-256 of Training `{one.dataset.fingerprints['Training'][:8]}`"
+            for one in found
+        ),
+        "Weights": _distinct(
+            f"{one.recipe.network}: a file with the SHA-256 `{one.begun_from[:8]}`"
+            for one in found
+            if one.begun_from
+        ),
+        "Device": _distinct(_device(one.environment) for one in found),
+        "Versions": _distinct(_versions(one.environment) for one in found),
+        "Code": _distinct(
+            f"commit {_commit(one.code)}; fingerprint of what measures "
+            f"{_fingerprint(one.code, one.recipe.name, one.is_current)}"
+            for one in found
+        ),
+        "Time": _distinct(
+            f"{one.name}: begun {one.started:%Y-%m-%d %H:%M} UTC; "
+            f"{one.cost.wall_seconds / 60:,.1f} minutes"
+            for one in found
+        ),
+    }
+    measured = [f"{COMMAND} {one.recipe.name} --seed {one.recipe.seed}" for one in found]
+    return _box({term: text for term, text in rows.items() if text}, *measured or [COMMAND])
 
 
 def _box(rows: dict[str, str], *commands: str) -> Markdown:

@@ -24,7 +24,7 @@ from ferutils.records.small import (
     Trained,
 )
 from ferutils.records.study import Study
-from ferutils.report.tables import listed, percent, spread, with_interval
+from ferutils.report.tables import listed, percent, scored
 
 TEST = "PrivateTest"  # on which nothing was chosen
 OURS, PAPERS, PUBLISHED = "this report's", "the paper's", "published"
@@ -52,8 +52,7 @@ def accuracy(files: Files, form: str, split: str, known: Sequence[int] = ()) -> 
         split: a held-out split.
         known: positions of images to leave out, such as those whose photograph is in Training.
     """
-    right = np.delete(files.right(form, split), list(known))
-    return metrics.share(int(right.sum()), len(right))
+    return metrics.share_right(files.right(form, split), known)
 
 
 def answers(found: Groups, examined: Examination) -> pd.DataFrame:
@@ -67,7 +66,7 @@ def answers(found: Groups, examined: Examination) -> pd.DataFrame:
         row = {"Network": name, "Runs": str(len(some)), "Form": form}
         for split in HELD_OUT:
             for head, known in (("", ()), (", new faces", examined.near_in_training[split])):
-                row[split + head] = _scored([accuracy(one, form, split, known) for one in some])
+                row[split + head] = scored([accuracy(one, form, split, known) for one in some])
         same = [np.mean([one.same(form, split) for split in HELD_OUT]) for one in some]
         rows.append(row | {"As float32": "–" if form == FORMS[0] else percent(np.mean(same))})
     columns = [split + head for split in HELD_OUT for head in ("", ", new faces")]
@@ -113,13 +112,6 @@ def _each(found: Groups) -> list[tuple[str, str, Sequence[Files]]]:
         for form in (*FORMS, MIRRORED)
         if all(form in one.forms for one in some)
     ]
-
-
-def _scored(found: Sequence[Interval]) -> str:
-    """The accuracy of one run with its interval, or the mean of several."""
-    if len(found) == 1:
-        return with_interval(found[0])
-    return spread([one.value for one in found], percent)
 
 
 def trainings(ours: Sequence[Trained]) -> pd.DataFrame:

@@ -44,25 +44,22 @@ class Numbered(Markdown):
         return self._html
 
 
-def numbered(frame: pd.DataFrame, name: str, caption: str, folded: bool = False) -> Numbered:
+def numbered(frame: pd.DataFrame, name: str, caption: str) -> Numbered:
     """A frame as a numbered table that other pages can refer to.
 
     Args:
         frame: text; its columns are the head, its index is left out.
         name: the target of references.
         caption: one sentence or two.
-        folded: whether it opens at a click, as under a figure that shows the same.
     """
     lines = [f"```{{table}} {caption}", f":name: {name}", "", *pipes(frame), "```"]
-    if folded:
-        lines = ["````{dropdown} The numbers", *lines, "````"]
     with pd.option_context("display.max_colwidth", None):  # no cell is cut off
         html = f"<p>{escape(caption)}</p>{frame.to_html(index=False)}"
     return Numbered("\n".join(lines), html)
 
 
-def folded(title: str, text: str, table: Numbered) -> Numbered:
-    """A numbered table that unfolds with a text before it, as MyST, out of a line that names it."""
+def folded(table: Numbered, title: str = "The numbers", text: str = "") -> Numbered:
+    """A numbered table that unfolds, with a text before it as MyST, out of a line that names it."""
     myst = f"````{{dropdown}} {title}\n{text}\n\n{table.data}\n````"
     return Numbered(myst, f"<p><b>{escape(title)}</b></p>{table._repr_html_()}")
 
@@ -564,6 +561,13 @@ def spread(values: Sequence[float], text: Callable[[float], str]) -> str:
     """Mean and standard deviation, or the one value."""
     series = pd.Series(values)
     return text(series.mean()) + (f" ± {text(series.std())}" if len(series) > 1 else "")
+
+
+def scored(found: Sequence[metrics.Interval]) -> str:
+    """The accuracy of one run with its interval, or the mean of several."""
+    if len(found) == 1:
+        return with_interval(found[0])
+    return spread([one.value for one in found], percent)
 
 
 # The paper's figures and tables, and the names of the figures and tables here that match them.

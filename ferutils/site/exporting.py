@@ -41,7 +41,8 @@ OURS = (
     r"[^/]+|\.(binder|ci)/(run|postBuild|\w+\.txt)"
     r"|(audit|ferutils|notebooks|profiles)/[\w/-]+\.(py|bin|ipynb|yaml)"
     r"|book/(_static|_extensions)/[\w./-]+\.(py|css|js|svg|txt|md)"
-    r"|book/([\w-]+\.(md|bib|yml|json)|(baselines|crossvalidation|probes|small)/[\w-]+\.(json|npz|yml))"
+    r"|book/[\w-]+\.(md|bib|yml|json)"
+    r"|book/(baselines|crossvalidation|pretrained|probes|small)/[\w-]+\.(json|npz|yml)"
 )
 FIRST_CELL = Template("""\
 # Lets this notebook run anywhere: where the package ferutils is not installed, it comes with all

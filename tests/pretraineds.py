@@ -1,0 +1,35 @@
+"""Records of AlexNet and VGG16 that nobody measured."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+from synthetic import PUBLISHED, record
+
+from ferutils.records import answers, pretrained, runs
+
+RUN = record().run
+
+
+def measured(name="random-vgg16-frozen", wrong=0, note=PUBLISHED, **given):
+    """A network that answers the first images of each split wrongly, so many of them."""
+    recipe = pretrained.usual(name, **given)
+    labels = {split: np.repeat(np.arange(7), note.counts[split]) for split in runs.HELD_OUT}
+    for some in labels.values():
+        some[:wrong] = (some[:wrong] + 1) % 7
+    frozen = recipe.way == "frozen"
+    tried = {"block 4, C 0.01": 0.4, "block 5, C 0.01": 0.3}
+    head = pretrained.Head(block=4, strength=0.01, features=512, iterations=9, tried=tried)
+    one = pretrained.Epoch(training_loss=1.5, public_accuracy=0.4, seconds=2)
+    return pretrained.Pretrained(
+        recipe=recipe,
+        dataset=note,
+        parameters=100,
+        begun_from="0" * 64 if recipe.network in pretrained.ORIGINS[:2] else None,
+        head=head if frozen else None,
+        history=[one] * recipe.epochs,
+        cost=RUN.cost,
+        environment=RUN.environment,
+        code=RUN.code,
+        started=datetime(2026, 1, 2, tzinfo=UTC),
+        answers=answers.written(labels),
+    )
