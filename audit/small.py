@@ -1,4 +1,4 @@
-"""What the tables on networks for a phone should say, recomputed from book/small."""
+"""What the tables on networks for a phone should say, recomputed from book/small and peers.json."""
 
 import json
 from typing import Any
@@ -60,4 +60,20 @@ def costs(book: Book) -> Rows:
                 "Milliseconds a face": [np.mean([one["milliseconds"] for one in files])],
                 "Memory": [np.mean([one["memory_bytes"] for one in files]) / 1e6],
             }
+    return rows
+
+
+def peers(book: Book) -> Rows:
+    told = json.loads((book.runs[0].folder.parents[1] / "peers.json").read_text())
+    rows: Rows = {}
+    for name, one in told["forms"].items():
+        rows[name,] = row = {
+            "Bytes": [one["bytes"]],
+            "Milliseconds a face": [one["milliseconds"]],
+        }
+        for split in SPLITS:
+            hits = digits(told, name, split) == book.linear.answers[split][0]
+            for head, which in ((split, "all"), (f"{split}, new faces", "new")):
+                some = hits[book.faces(split, which)]
+                row[head] = wilson(int(some.sum()), len(some))
     return rows

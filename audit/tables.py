@@ -352,6 +352,7 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "attention-mistakes": (probes.mistakes, (), ("Network",)),
     "small-answers": (small.answers, (), ("Network", "Form")),
     "small-costs": (small.costs, (), ("Network", "Form")),
+    "small-peers": (small.peers, (), ("Network",)),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),
 }

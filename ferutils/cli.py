@@ -772,6 +772,18 @@ def measure_formats(run: str) -> None:
     records.write(records.Formats(run=record.run.id, files=files))
 
 
+@measure.command("peers")
+def measure_peers() -> None:
+    """Download the packages that people install instead, and measure the networks in them."""
+    from ferutils.records import peers as records
+
+    dataset = _published()
+    _load_keras()
+    from ferutils.measuring import peers
+
+    records.write(peers.measure(dataset, click.echo))
+
+
 def _load_keras() -> None:
     """Import Keras, without TensorFlow telling of its start, on a card where one is free."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

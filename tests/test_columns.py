@@ -8,11 +8,12 @@ import pytest
 from ferutils import paths
 from ferutils.claims import metrics, paper, selection, verdicts
 from ferutils.dataset import fer2013
-from ferutils.records import baselines, examination, inspection, probes, small, study
+from ferutils.records import baselines, examination, inspection, peers, probes, small, study
 from ferutils.report import (
     backends,
     comparison_tables,
     dataset_tables,
+    peer_tables,
     probe_tables,
     reading_tables,
     run_tables,
@@ -85,7 +86,9 @@ def calls():
         small_tables.answers: lambda: small_tables.answers(phones, examined),
         small_tables.costs: lambda: small_tables.costs(phones),
         small_tables.trainings: lambda: small_tables.trainings(ours),
-        small_tables.sizes: lambda: small_tables.sizes(phones, found, small.peer()),
+        small_tables.sizes: lambda: small_tables.sizes(phones, found, peers.read()),
+        peer_tables.answers: lambda: peer_tables.answers(peers.read(), examined),
+        peer_tables.origins: lambda: peer_tables.origins(peers.read()),
         tables.layers: lambda: tables.layers(one, claims),
         tables.hyperparameters: lambda: tables.hyperparameters(one, claims),
         tables.performance: lambda: tables.performance(one),

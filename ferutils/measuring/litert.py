@@ -53,12 +53,12 @@ def measure(model: "keras.Model", dataset: Dataset, forms: tuple[str, ...] = FOR
             export(model, form, calibrating.images, path)
             answered = {name: answers(path, dataset.splits[name].images) for name in HELD_OUT}
             digits = {name: "".join(map(str, some)) for name, some in answered.items()}
-            found[form] = Form(bytes=path.stat().st_size, answers=digits, **_timed(path))
+            found[form] = Form(bytes=path.stat().st_size, answers=digits, **timed(path))
     return Files(
         dataset=runs.note(dataset),
         parameters=model.count_params(),
         calibration_images=len(calibrating.labels),
-        environment=_environment(),
+        environment=environment(),
         code=_code(),
         measured=datetime.now(UTC).replace(microsecond=0),
         forms=found,
@@ -99,7 +99,7 @@ def export(model: "keras.Model", form: str, faces: np.ndarray, path: Path) -> No
 
     if form == MIRRORED:
         model = mirrored(model)
-    signature = [tf.TensorSpec(SHAPE, tf.float32)]
+    signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)]
     options = _options(form, faces)
     model.export(path, format="litert", verbose=False, input_signature=signature, **options)
 
@@ -178,7 +178,7 @@ def answers(path: Path, faces: np.ndarray) -> np.ndarray:
 
     Args:
         path: the file.
-        faces: uint8 (n, 48, 48), 0..255.
+        faces: uint8 (n, 48, 48), 0..255, or what the file takes for them.
 
     Returns:
         int64 (n,), 0..6; of equal logits, as integers may be, the first.
@@ -187,7 +187,7 @@ def answers(path: Path, faces: np.ndarray) -> np.ndarray:
     given, wanted = runner.get_input_details()[0], runner.get_output_details()[0]["index"]
     found = []
     for face in _as_taken(faces, given):
-        runner.set_tensor(given["index"], face.reshape(SHAPE))
+        runner.set_tensor(given["index"], face.reshape(given["shape"]))
         runner.invoke()
         found.append(int(runner.get_tensor(wanted).argmax()))
     return np.array(found)
@@ -200,7 +200,7 @@ def _as_taken(faces: np.ndarray, given: dict[str, Any]) -> np.ndarray:
     return levels.astype(given["dtype"])
 
 
-def _timed(path: Path) -> dict[str, Any]:
+def timed(path: Path) -> dict[str, Any]:
     """Time and memory of a file, in a process of its own that nothing else has filled."""
     command = [sys.executable, "-m", "ferutils.measuring.litert", str(path)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -212,7 +212,7 @@ def clock(path: Path) -> dict[str, Any]:
     before = _resident_bytes()
     runner = interpreter(path, threads=1)
     given = runner.get_input_details()[0]
-    runner.set_tensor(given["index"], np.full(SHAPE, 100, given["dtype"]))
+    runner.set_tensor(given["index"], np.full(given["shape"], 100, given["dtype"]))
     took = []
     for _ in range(WARM_UPS + TIMED):
         start = time.perf_counter()
@@ -232,7 +232,7 @@ def _resident_bytes() -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """What files run on here."""
     versions = provenance.versions()
     try:

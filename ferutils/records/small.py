@@ -1,7 +1,6 @@
 """Networks small enough for a phone: recipes, trainings, and what their exported files answer.
 
-Writes and reads book/small/<name>.json of ours and formats-<run id>.json of the paper's networks;
-reads peer.yml.
+Writes and reads book/small/<name>.json of ours and formats-<run id>.json of the paper's networks.
 """
 
 from datetime import datetime
@@ -94,21 +93,17 @@ class Form(_Part):
     answers: dict[Words, Annotated[str, Field(pattern=r"^[0-6]+$")]]  # a digit per image, by split
 
 
-class Files(_Part):
-    """What the files of one network are and answer, in all their forms."""
+class Answered(_Part):
+    """What files were measured to answer, in one go."""
 
     dataset: DatasetNote
-    parameters: Count
-    calibration_images: Count  # of Training, by which int8 ranges were set
     environment: Environment  # that they ran on
     code: Code
     measured: datetime
     forms: dict[Words, Form]
 
     @model_validator(mode="after")
-    def _whole(self) -> "Files":
-        if not set(FORMS) <= set(self.forms) <= {*FORMS, MIRRORED}:
-            raise ValueError(f"the forms {', '.join(FORMS)}, not {', '.join(self.forms)}")
+    def _answers_each_image(self) -> "Answered":
         wanted = {split: sum(self.dataset.counts[split]) for split in HELD_OUT}
         for name, form in self.forms.items():
             if {split: len(some) for split, some in form.answers.items()} != wanted:
@@ -120,13 +115,26 @@ class Files(_Part):
         labels = np.repeat(np.arange(len(EMOTIONS)), self.dataset.counts[split])
         return self._digits(form, split) == labels
 
-    def same(self, form: str, split: str) -> float:
-        """The share of images that a file answers as the float32 one does."""
-        return float((self._digits(form, split) == self._digits("float32", split)).mean())
-
     def _digits(self, form: str, split: str) -> np.ndarray:
         text = self.forms[form].answers[split]
         return np.frombuffer(text.encode(), np.uint8) - ord("0")
+
+
+class Files(Answered):
+    """What the files of one network are and answer, in all their forms."""
+
+    parameters: Count
+    calibration_images: Count  # of Training, by which int8 ranges were set
+
+    @model_validator(mode="after")
+    def _has_each_form(self) -> "Files":
+        if not set(FORMS) <= set(self.forms) <= {*FORMS, MIRRORED}:
+            raise ValueError(f"the forms {', '.join(FORMS)}, not {', '.join(self.forms)}")
+        return self
+
+    def same(self, form: str, split: str) -> float:
+        """The share of images that a file answers as the float32 one does."""
+        return float((self._digits(form, split) == self._digits("float32", split)).mean())
 
 
 class Trained(_Part):
@@ -169,15 +177,6 @@ class Formats(_Part):
     def name(self) -> str:
         """What the record is called."""
         return f"formats-{self.run}"
-
-
-class Peer(_Part):
-    """A small network that others published; the content of `peer.yml`."""
-
-    name: Words
-    accuracy: Accuracy  # on PrivateTest
-    bytes: Count
-    source: str
 
 
 def usual(network: str, **given: object) -> Recipe:
@@ -242,14 +241,3 @@ def write(found: Trained | Formats) -> None:
     """Write a record, whole or not at all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     storage.write_whole(file(found.name), storage.sealed(found.model_dump_json(indent=1)))
-
-
-def peer(path: Path | None = None) -> Peer:
-    """The small network that others published.
-
-    Raises:
-        ValueError: the file is damaged.
-    """
-    path = path or FOLDER / "peer.yml"
-    with storage.expecting("name, accuracy, bytes and source", path, "Restore it from git."):
-        return Peer.model_validate(storage.read_yaml(path))

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
-from ferutils.records import crossvalidation, provenance
+from ferutils.records import crossvalidation, peers, provenance
 from ferutils.records.crossvalidation import CrossValidation
+from ferutils.records.peers import Peers
 from ferutils.records.runs import Code, Environment, Record
 from ferutils.records.small import COMMANDS, Formats, Trained
 from ferutils.report import tables
@@ -87,6 +88,19 @@ def small(ours: Sequence[Trained], papers: Sequence[Formats]) -> Markdown:
         ),
     }
     return _box({term: text for term, text in rows.items() if text}, *COMMANDS)
+
+
+def installed(found: Peers) -> Markdown:
+    """Where the numbers of networks that people install come from."""
+    files = (f"{one.file}, SHA-256 `{one.sha256[:8]}`" for one in found.forms.values())
+    rows = {
+        "Files": _distinct(files),
+        "Run on": f"{_device(found.environment)}, {_versions(found.environment)}",
+        "Code": f"commit {_commit(found.code)}; fingerprint of what measures "
+        f"{_fingerprint(found.code, 'peers', found.is_current)}",
+        "Time": f"{found.measured:%Y-%m-%d %H:%M} UTC",
+    }
+    return _box(rows, peers.COMMAND)
 
 
 def _box(rows: dict[str, str], *commands: str) -> Markdown:
