@@ -163,7 +163,7 @@ def of_run(record: Record) -> "keras.Model":
 
 
 def interpreter(path: Path) -> Any:
-    """What runs a file on one thread: of ai-edge-litert or, where that is not installed, of TensorFlow."""
+    """What runs a file on one thread: ai-edge-litert or, where that is missing, TensorFlow."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError:
