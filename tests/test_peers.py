@@ -91,6 +91,8 @@ def test_a_package_says_once_what_it_claims_and_the_best_network_is_named():
     found = installed(PUBLISHED)
     table = peer_tables.origins(found)
     assert len(table) == 1 and table.loc[0, "Accuracy claimed"] == "90.0\u00a0% (README)"
+    recorded = peer_tables.origins(records.read())
+    assert "`setup.py`" in recorded.to_string() and len(recorded) == 4
     text = peer_tables.conclusion(found, EXAMINED).data
     assert "**fer, int8**" in text and "the worst, fer, float32" in text
     assert "older than the code" in origin.installed(found).data

@@ -3,6 +3,8 @@
 Reads what it is given; writes nothing. Frames hold text ready to print.
 """
 
+import re
+
 import pandas as pd
 from IPython.display import Markdown
 
@@ -41,16 +43,21 @@ def origins(found: Peers) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Package": f"{peer.registry} `{peer.package}` {peer.version}",
-                "Licence": peer.licence,
-                "Trained on": peer.trained_on,
-                "Chosen on a test split": peer.chosen_on_test,
+                "Package": f"{peer.registry} {peer.package} {peer.version}",
+                "Licence": _as_code(peer.licence),
+                "Trained on": _as_code(peer.trained_on),
+                "Chosen on a test split": _as_code(peer.chosen_on_test),
                 "Accuracy claimed": _claimed(peer),
-                "Input": peer.prepared,
+                "Input": _as_code(peer.prepared),
             }
             for peer in packages.values()
         ]
     )
+
+
+def _as_code(text: str) -> str:
+    """A text with its files of Python as code, which would be links to Paraguay otherwise."""
+    return re.sub(r"[\w/]+\.py", r"`\g<0>`", text)
 
 
 def _claimed(peer: Peer) -> str:
