@@ -19,6 +19,8 @@
 #                                after an interruption it goes on
 #   make small FER2013=PATH [EPOCHS=100] [SEED=0]   train the networks for a phone and measure
 #                                their files; after an interruption it goes on
+#   make peers FER2013=PATH      download the networks that people install instead, and measure them;
+#                                installs PyTorch and JAX, and needs npm
 #   make inspect                 build the networks and try them on a handful of drawn faces again
 #   make readme                  renew the verdicts of README.md from the records
 #   make bench                   measure training beside plain Keras and PyTorch by hand, the report
@@ -54,7 +56,7 @@ ANEW = --clear
 endif
 endif
 
-.PHONY: moved book audit test test-slurm study bundle kernel examine baselines backends crossvalidate small inspect readme bench lint lock clean setup
+.PHONY: moved book audit test test-slurm study bundle kernel examine baselines backends crossvalidate small peers inspect readme bench lint lock clean setup
 .DEFAULT_GOAL := book
 
 book: $(READY)
@@ -103,12 +105,13 @@ baselines: $(READY)
 	@$(BIN)/ferutils measure linear
 	@echo "The linear classifier is in book/baselines."
 
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints requirements.txt
+# PyTorch for processors has an index of its own, which is not everywhere reachable.
+TORCH = $(INSTALL) --torch-backend=cpu -e '.[backends]' || $(INSTALL) -e '.[backends]'
 # A run's id does not tell its backend: each has records, checkpoints and weights of its own.
 backends: $(READY)
 	@echo "Installing JAX and PyTorch beside TensorFlow ..."
-	@# PyTorch for processors has an index of its own, which is not everywhere reachable.
-	@install="$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints requirements.txt"; \
-	  $$install --torch-backend=cpu -e '.[backends]' || $$install -e '.[backends]'
+	@$(TORCH)
 	@set -e; for backend in tensorflow jax torch; do \
 	  echo "Training under $$backend what has no record yet ..."; \
 	  KERAS_BACKEND=$$backend FERUTILS_RUNS=book/backends/$$backend \
@@ -124,10 +127,17 @@ crossvalidate: $(READY)
 # The second network is taught by the first.
 SMALL = --epochs $(or $(EPOCHS),100) --seed $(or $(SEED),0)
 small: $(READY)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints requirements.txt -e '.[phone]'
+	@$(INSTALL) -e '.[phone]'
 	@$(BIN)/ferutils measure small small $(SMALL)
 	@$(BIN)/ferutils measure small tiny $(SMALL) --teacher small-seed-$(or $(SEED),0)
 	@echo "The networks for a phone are in book/small."
+
+# PyTorch reads the files that it alone writes; what runs is LiteRT.
+peers: $(READY)
+	@$(INSTALL) -e '.[phone]'
+	@$(TORCH)
+	@$(BIN)/ferutils measure peers
+	@echo "What others' networks answer is in book/peers.json."
 
 inspect: $(READY)
 	@$(BIN)/ferutils measure networks

@@ -1,4 +1,4 @@
-"""What the tables on networks for a phone should say, recomputed from book/small, face.json."""
+"""What the tables on networks for a phone should say, from book/small and two JSON beside it."""
 
 import json
 from typing import Any
@@ -81,4 +81,20 @@ def face_errors(book: Book) -> Rows:
             "Mostly taken for": [100 * most / count],
             "Wrong when it says so": wilson(int(false.sum()), calls) if calls else [],
         }
+    return rows
+
+
+def peers(book: Book) -> Rows:
+    told = json.loads((book.runs[0].folder.parents[1] / "peers.json").read_text())
+    rows: Rows = {}
+    for name, one in told["forms"].items():
+        rows[name,] = row = {
+            "Bytes": [one["bytes"]],
+            "Milliseconds a face": [one["milliseconds"]],
+        }
+        for split in SPLITS:
+            hits = digits(told, name, split) == book.linear.answers[split][0]
+            for head, which in ((split, "all"), (f"{split}, new faces", "new")):
+                some = hits[book.faces(split, which)]
+                row[head] = wilson(int(some.sum()), len(some))
     return rows

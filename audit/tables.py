@@ -343,6 +343,7 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "small-answers": (small.answers, (), ("Network", "Form")),
     "small-costs": (small.costs, (), ("Network", "Form")),
     "face-errors": (small.face_errors, (), ("Emotion",)),
+    "small-peers": (small.peers, (), ("Network",)),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),
 }

