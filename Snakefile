@@ -38,7 +38,11 @@ TURN = wait_for_turn()  # before anything is looked at
 NOTEBOOKS = sorted(path.stem for path in paths.NOTEBOOKS.glob("*.ipynb"))
 PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "ferutils").rglob("*.py"))
 RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))
-MEASURED = ["book/examination.json", "book/inspection.json", "book/crossvalidation.yml"] + sorted(
+MEASURED = [
+    f"book/{name}"
+    for name in ("crop.json", "crossvalidation.yml", "examination.json", "inspection.json")
+]
+MEASURED += sorted(
     str(path.relative_to(paths.ROOT))
     for folder in ("baselines", "crossvalidation", "probes", "small")
     for path in (paths.BOOK / folder).glob("[!.]*")

@@ -58,8 +58,8 @@ def measure(model: "keras.Model", dataset: Dataset, forms: tuple[str, ...] = FOR
         dataset=runs.note(dataset),
         parameters=model.count_params(),
         calibration_images=len(calibrating.labels),
-        environment=_environment(),
-        code=_code(),
+        environment=environment(),
+        code=code("measuring/litert"),
         measured=datetime.now(UTC).replace(microsecond=0),
         forms=found,
     )
@@ -232,7 +232,7 @@ def _resident_bytes() -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """What files run on here."""
     versions = provenance.versions()
     try:
@@ -248,9 +248,10 @@ def _environment() -> Environment:
     )
 
 
-def _code() -> Code:
+def code(*modules: str) -> Code:
+    """The code of this package, with a hash of what `measure` reaches in these modules."""
     commit, clean = provenance.commit()
-    fingerprint = provenance.code_fingerprint("measure", modules=("measuring/litert",))
+    fingerprint = provenance.code_fingerprint("measure", modules=modules)
     return Code(commit=commit, clean=clean, fingerprint=fingerprint)
 
 

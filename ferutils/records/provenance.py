@@ -33,6 +33,7 @@ SHAPING = (
 # Writes a tree as Python 3.11 does: 3.13 leaves out empty lists unless it is told not to.
 AS_IN_3_11 = {"show_empty": True} if sys.version_info >= (3, 13) else {}
 RECORDS = ("book/runs", "book/backends", "book/crossvalidation", "book/probes", "book/small")
+RECORDS += ("book/crop.json",)
 ARCHIVED = ".git_archival.txt"  # into which git archive, and GitHub's downloads, write the commit
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "papermill")
 
