@@ -27,9 +27,8 @@ SURE = 0.5  # score from which a box is a face
 SAME = 0.3  # overlap from which two boxes are of one face
 LARGEST_LOGIT = 80  # beyond which float32 overflows
 TILE = 0.5  # side of a tile, in sides of the picture; tiles overlap by half
-SMALL = (
-    0.25  # largest face that a tile is asked for, in its longer side; larger ones are seen whole
-)
+RIM = 2  # of the detector's pixels: a box so near to a tile's edge may have been cut off by it
+SMALL = 0.25  # largest face that is taken from a tile, in its longer side
 
 
 class Box(NamedTuple):
@@ -97,7 +96,7 @@ class Detector:
     def _look(self, picture: Image.Image, part: tuple[int, int, int, int]) -> np.ndarray:
         """The boxes in a part of a picture, as `suppressed` takes them.
 
-        A box that is cut off by the part's edge, inside the picture, is whole in another part.
+        A box at an edge of the part that lies inside the picture is left to another part.
         """
         shown, scale = letterboxed(picture, part)
         self._runner.set_tensor(self._given, shown[None])
@@ -105,8 +104,9 @@ class Detector:
         boxes = decoded(*(self._runner.get_tensor(one)[0] for one in self._found))
         boxes[:, :4] = boxes[:, :4] * scale + np.tile(part[:2], 2)
         inner = [part[0] > 0, part[1] > 0, part[2] < picture.width, part[3] < picture.height]
-        beyond = np.hstack([boxes[:, :2] < part[:2], boxes[:, 2:4] > part[2:]])
-        return boxes[~(beyond & inner).any(axis=1)]
+        inside = np.hstack([boxes[:, :2] - part[:2], part[2:] - boxes[:, 2:4]])
+        cut_off = (inside < RIM * scale / SIDE) & inner
+        return boxes[~cut_off.any(axis=1)]
 
 
 def _tiles(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
