@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from audit import probes, small
+from audit import crop, probes, small
 from audit import records as r
 from audit.records import LINEAR, MODELS, SPLITS, Book, Rows, interval, scores, spread
 
@@ -352,6 +352,9 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "attention-mistakes": (probes.mistakes, (), ("Network",)),
     "small-answers": (small.answers, (), ("Network", "Form")),
     "small-costs": (small.costs, (), ("Network", "Form")),
+    "detection-emotions": (crop.emotions, (), ("Emotion",)),
+    "detection-sizes": (crop.sizes, (), ("Face in the picture's width",)),
+    "detection-accuracies": (crop.accuracies, (), ("Run", "Margin")),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),
 }

@@ -8,10 +8,11 @@ import pytest
 from ferutils import paths
 from ferutils.claims import metrics, paper, selection, verdicts
 from ferutils.dataset import fer2013
-from ferutils.records import baselines, examination, inspection, probes, small, study
+from ferutils.records import baselines, crop, examination, inspection, probes, small, study
 from ferutils.report import (
     backends,
     comparison_tables,
+    crop_tables,
     dataset_tables,
     probe_tables,
     reading_tables,
@@ -86,6 +87,10 @@ def calls():
         small_tables.costs: lambda: small_tables.costs(phones),
         small_tables.trainings: lambda: small_tables.trainings(ours),
         small_tables.sizes: lambda: small_tables.sizes(phones, found, small.peer()),
+        crop_tables.emotions: lambda: crop_tables.emotions(crop.read()),
+        crop_tables.sizes: lambda: crop_tables.sizes(crop.read()),
+        crop_tables.curve: lambda: crop_tables.curve(crop.read()),
+        crop_tables.accuracies: lambda: crop_tables.accuracies(crop.read()),
         tables.layers: lambda: tables.layers(one, claims),
         tables.hyperparameters: lambda: tables.hyperparameters(one, claims),
         tables.performance: lambda: tables.performance(one),

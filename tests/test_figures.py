@@ -26,7 +26,14 @@ from synthetic import PAPER, PUBLISHED, answers, layers, probed, record, selecte
 from ferutils import paths
 from ferutils.claims import metrics
 from ferutils.dataset.fer2013 import EMOTIONS, SPLITS
-from ferutils.report import figures, probe_figures, probe_tables, small_figures, tables
+from ferutils.report import (
+    crop_figures,
+    figures,
+    probe_figures,
+    probe_tables,
+    small_figures,
+    tables,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHALLOW = record("shallow")
@@ -571,6 +578,9 @@ FILES = pd.DataFrame(
     [("small", "int8", "this report's", 9e5, 0.7), ("deep", "float32", "the paper's", 8e7, 0.6)],
     columns=["network", "form", "whose", "bytes", "accuracy_share"],
 )
+MARGINS = pd.DataFrame(
+    {"run": "shallow-0123456789ab", "margin": [np.nan, 1.0, 1.2], "accuracy_share": [0.6, 0.5, 0.6]}
+)
 PROBED = [probed(model) for model in ("shallow", "improved", "deep")]
 DRAWINGS |= {
     "steadiness": lambda: probe_figures.steadiness(probe_tables.steps(PROBED)),
@@ -578,6 +588,7 @@ DRAWINGS |= {
     "attention": lambda: probe_figures.attention(PROBED),
     "filters": lambda: probe_figures.filters(PROBED),
     "sizes": lambda: small_figures.sizes(FILES, [10**6]),
+    "margins": lambda: crop_figures.curve(MARGINS, 1.2),
 }
 every_drawing = pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 

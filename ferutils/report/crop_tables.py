@@ -1,21 +1,18 @@
-"""How FER-2013 cuts out faces, and what other margins cost: frames, a figure, and words.
+"""How FER-2013 cuts out faces, and what other margins cost: frames, and words about them.
 
-Reads what it is given; writes nothing. Frames hold text ready to print.
+Reads what it is given; writes nothing. Frames hold text ready to print, but for `curve`.
 """
 
 from collections.abc import Iterator
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
-from matplotlib.axes import Axes
 
 from ferutils.claims import metrics
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records.crop import COMMAND, Crop, Margins, answered, margins
 from ferutils.records.keeping import HELD_OUT
-from ferutils.report.figures import INDIGO, ROSE, SILVER, WIDTH, legend_below, percent_axis
 from ferutils.report.tables import percent, with_interval
 
 ALL = "all"
@@ -102,25 +99,17 @@ def accuracy(found: Crop, digits: dict[str, str]) -> float:
     return float(np.concatenate(every).mean())
 
 
-def curve(found: Crop) -> Axes:
-    """Accuracy by margin, a line per run, with what the published images give."""
-    figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
-    ax.axvline(found.rule.margin, ls="--", lw=1, color=SILVER, zorder=0, label="FER-2013's margin")
-    rows = []
-    for one, colour in zip(found.runs, (INDIGO, ROSE)):
-        values = [accuracy(found, digits) for digits in one.cropped.values()]
-        published = accuracy(found, one.unchanged)
-        name = one.run.partition("-")[0]
-        ax.plot(list(one.cropped), values, "o-", color=colour, label=f"{name}, cut out anew")
-        ax.axhline(published, ls=":", color=colour, label=f"{name}, as published")
-        rows += [(one.run, margin, value) for margin, value in zip(one.cropped, values)]
-        rows.append((one.run, np.nan, published))
-    ax.set(xlabel="side of the square, in sides of the box", ylabel="accuracy")
-    percent_axis(ax.yaxis, decimals=None)
-    ax.grid(axis="y")
-    legend_below(figure, *ax.get_legend_handles_labels(), 3)
-    figure.plotted = pd.DataFrame(rows, columns=["run", "margin", "accuracy_share"])
-    return ax
+def curve(found: Crop) -> pd.DataFrame:
+    """Accuracy on both held-out splits as numbers, for `crop_figures.curve`.
+
+    Columns: run; margin, NaN for the faces as published; accuracy_share.
+    """
+    rows = [
+        (one.run, np.nan if margin is None else margin, accuracy(found, digits))
+        for one in found.runs
+        for margin, digits in _each(one)
+    ]
+    return pd.DataFrame(rows, columns=["run", "margin", "accuracy_share"])
 
 
 def conclusion(found: Crop) -> Markdown:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from IPython.display import Markdown
 
 from ferutils.records import crossvalidation, provenance
+from ferutils.records.crop import COMMAND, Crop
 from ferutils.records.crossvalidation import CrossValidation
 from ferutils.records.runs import Code, Environment, Record
 from ferutils.records.small import COMMANDS, Formats, Trained
@@ -87,6 +88,23 @@ def small(ours: Sequence[Trained], papers: Sequence[Formats]) -> Markdown:
         ),
     }
     return _box({term: text for term, text in rows.items() if text}, *COMMANDS)
+
+
+def crop(found: Crop) -> Markdown:
+    """Where the numbers on faces found come from."""
+    rows = {
+        "Detector": f"{found.detector}, SHA-256 `{found.detector_sha256[:8]}`",
+        "Dataset": f"FER-2013, SHA-256 of Training `{found.dataset.fingerprints['Training'][:8]}`",
+        "Faces found on": f"{_device(found.environment)}, {_versions(found.environment)}",
+        "Networks": _distinct(
+            f"`{one.run}`, weights `{one.weights_sha256[:8]}`, on {_device(one.environment)}"
+            for one in found.runs
+        ),
+        "Code": f"commit {_commit(found.code)}",
+        "Time": f"measured {found.measured:%Y-%m-%d %H:%M} UTC",
+    }
+    commands = (COMMAND, *(f"{COMMAND} {one.run}" for one in found.runs))
+    return _box({term: text for term, text in rows.items() if text}, *commands)
 
 
 def _box(rows: dict[str, str], *commands: str) -> Markdown:
