@@ -13,7 +13,7 @@ def told(book: Book) -> dict[str, Any]:
 
 
 def labels(found: dict[str, Any], split: str) -> np.ndarray:
-    return np.repeat(range(7), found["dataset"]["counts"][split])
+    return np.repeat(range(7), found["counts"][split])
 
 
 def emotions(book: Book) -> Rows:

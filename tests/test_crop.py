@@ -47,6 +47,7 @@ def measured(networks=1):
         detector="a detector 1.0",
         detector_sha256="1" * 64,
         dataset=NOTE,
+        counts=NOTE.counts,
         padding=48,
         training=[(24, 28, 40), (25, 27, 36), None, (23, 28, 48)],
         held_out={split: [(24, 28, 40)] * (n - 1) + [None] for split, n in COUNTS.items()},
@@ -167,6 +168,11 @@ def test_a_network_answers_the_faces_that_were_found(monkeypatch):
     assert found.unchanged["PublicTest"] == "".join(
         map(str, images.mean(axis=(1, 2)).astype(int) // 37)
     )
+
+
+def test_of_a_large_dataset_a_part_is_measured(monkeypatch):
+    monkeypatch.setattr(cropping, "IMAGES", 7)
+    assert [len(one.labels) for one in cropping._part(DATASET).values()] == [7, 7, 7]
 
 
 def test_faces_of_another_dataset_are_refused():

@@ -21,9 +21,9 @@ from ferutils.records.keeping import HELD_OUT
 from ferutils.records.runs import Record
 
 PADDING = IMAGE_SIZE  # pixels of rim on each side: the face is a third of the picture's width
-TRAINING = 2000  # images that the rule is taken from, with the emotions in their shares
-SIZED = 10  # images of each emotion and held-out split in which small faces are looked for
-SHARES = (0.4, 0.2, 0.1, 0.05, 0.03)  # of the face's square in the picture's width
+IMAGES = 1000  # of each split, with the emotions in their shares
+SIZED = 5  # images of each emotion and held-out split in which small faces are looked for
+SHARES = (0.2, 0.1, 0.05, 0.03)  # of the face's square in the picture's width
 WIDTH = 1200  # pixels of these pictures
 MARGINS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8)  # sides of the square in sides of the box
 
@@ -38,14 +38,10 @@ def measure(dataset: Dataset, report: Callable[[str], None] = print) -> Crop:
     Raises:
         ValueError: the detector is not installed.
     """
-    detector, training = Detector(), dataset.splits["Training"]
-    some = fer2013.subset(training, min(TRAINING, len(training.labels)))
-    report(f"Training: {len(some.labels):,} images")
-    rule_from = [place(detector, image) for image in some.images]
-    held_out = {}
-    for name in HELD_OUT:
-        report(f"{name}: {len(dataset.splits[name].labels):,} images")
-        held_out[name] = [place(detector, image) for image in dataset.splits[name].images]
+    detector, splits, found = Detector(), _part(dataset), {}
+    for name, split in splits.items():
+        report(f"{name}: {len(split.labels):,} images")
+        found[name] = [place(detector, image) for image in split.images]
     sized = np.concatenate([_chosen(dataset.splits[name]) for name in HELD_OUT])
     sizes = []
     for share in SHARES:
@@ -56,13 +52,25 @@ def measure(dataset: Dataset, report: Callable[[str], None] = print) -> Crop:
         detector_sha256=detecting.SUM,
         dataset=runs.note(dataset),
         padding=PADDING,
-        training=rule_from,
-        held_out=held_out,
+        counts={
+            name: np.bincount(one.labels, minlength=len(EMOTIONS)).tolist()
+            for name, one in splits.items()
+        },
+        training=found.pop("Training"),
+        held_out=found,
         sizes=sizes,
         environment=litert.environment(),
         code=litert.code("measuring/cropping", "measuring/detecting"),
         measured=datetime.now(UTC).replace(microsecond=0),
     )
+
+
+def _part(dataset: Dataset) -> dict[str, Split]:
+    """The images of each split that are measured."""
+    return {
+        name: fer2013.subset(split, min(IMAGES, len(split.labels)))
+        for name, split in dataset.splits.items()
+    }
 
 
 def _chosen(split: Split) -> np.ndarray:
@@ -144,7 +152,7 @@ def answers(
     def digits(images: np.ndarray) -> str:
         return "".join(map(str, model.predict(images[..., None], verbose=0).argmax(axis=1)))
 
-    splits = {name: dataset.splits[name].images for name in HELD_OUT}
+    splits = {name: split.images for name, split in _part(dataset).items() if name in HELD_OUT}
     cropped = {}
     for margin in MARGINS:
         report(f"margin {margin:g}")

@@ -9,7 +9,6 @@ Source: V. Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection 
 
 import hashlib
 import importlib.metadata
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -74,7 +73,7 @@ class Detector:
         Raises:
             ValueError: as `file`.
         """
-        self._runner = litert.interpreter(file(), threads=os.cpu_count() or 1)
+        self._runner = litert.interpreter(file(), threads=1)
         self._given = self._runner.get_input_details()[0]["index"]
         outputs = self._runner.get_output_details()
         self._found = [one["index"] for one in sorted(outputs, key=lambda one: -one["shape"][-1])]

@@ -83,8 +83,9 @@ class Crop(_Part):
     detector: Words  # package and version
     detector_sha256: Sum  # of its file
     dataset: DatasetNote
+    counts: dict[Words, list[Count]]  # images per emotion and split that were measured
     padding: Annotated[int, Field(ge=0)]  # pixels of the rim, repeated on each side of a face
-    training: list[Place | None]  # of a stratified part of Training; None: no face found
+    training: list[Place | None]  # None: no face found
     held_out: dict[Words, list[Place | None]]
     sizes: list[Size]
     environment: Environment
@@ -94,7 +95,7 @@ class Crop(_Part):
 
     @model_validator(mode="after")
     def _whole(self) -> "Crop":
-        wanted = {split: sum(self.dataset.counts[split]) for split in HELD_OUT}
+        wanted = {split: sum(self.counts[split]) for split in HELD_OUT}
         answers = [one for run in self.runs for one in (run.unchanged, *run.cropped.values())]
         for found in (self.held_out, *answers):
             if {split: len(some) for split, some in found.items()} != wanted:
@@ -114,8 +115,8 @@ class Crop(_Part):
         return self.model_copy(update={"runs": [*others, answers]})
 
     def labels(self, split: str) -> np.ndarray:
-        """The true labels of a held-out split, int64 (n,), in canonical order."""
-        return np.repeat(np.arange(len(EMOTIONS)), self.dataset.counts[split])
+        """The true labels of the images of a split, int64 (n,), in their order."""
+        return np.repeat(np.arange(len(EMOTIONS)), self.counts[split])
 
 
 def margins(places: Sequence[Place | None]) -> np.ndarray:
