@@ -816,7 +816,7 @@ def measure_probe(names: tuple[str, ...]) -> None:
 @measure.command("crop")
 @click.argument("names", metavar="[RUN]...", nargs=-1)
 def measure_crop(names: tuple[str, ...]) -> None:
-    """Find the faces of FER-2013, and learn how it cut them out (about ten minutes).
+    """Find the faces of FER-2013, and measure how it cut them out.
 
     With RUN, see instead what the network of a run answers where these faces are cut out with
     other margins; its weights are needed.
