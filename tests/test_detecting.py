@@ -163,10 +163,11 @@ def test_another_file_than_the_detectors_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_astronauts_face_is_found():
-    pytest.importorskip("ai_edge_litert", reason="the extra faces is not installed")
-    data = pytest.importorskip("skimage", reason="no photograph: scikit-image is not installed")
-    path = importlib.metadata.distribution("scikit-image").locate_file("skimage/data/astronaut.png")
-    assert data
-    with Image.open(path) as picture:
+    try:
+        importlib.metadata.distribution(detecting.PACKAGE)
+        photographs = importlib.metadata.distribution("scikit-image")
+    except importlib.metadata.PackageNotFoundError as missing:
+        pytest.skip(f"no package {missing.name}, which has the detector or the photograph")
+    with Image.open(photographs.locate_file("skimage/data/astronaut.png")) as picture:
         (found,) = Detector().find(picture.convert("RGB"))
     assert np.allclose(found.place, [225, 125, 105], atol=15)
