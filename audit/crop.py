@@ -39,7 +39,7 @@ def emotions(book: Book) -> Rows:
 def sizes(book: Book) -> Rows:
     rows: Rows = {}
     for one in told(book)["sizes"]:
-        rows[f"{100 * one['share']:.0f}\N{NO-BREAK SPACE}%",] = row = {"Pictures": [one["images"]]}
+        rows[f"{100 * one['share']:.0f} %",] = row = {"Pictures": [one["images"]]}
         for at, way in enumerate(("one look", "tiles too")):
             row[f"Found, {way}"] = [100 * one["found"][at] / one["images"]]
             row[f"Wrong boxes, {way}"] = [one["wrong"][at]]

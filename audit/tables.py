@@ -353,7 +353,7 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "small-answers": (small.answers, (), ("Network", "Form")),
     "small-costs": (small.costs, (), ("Network", "Form")),
     "detection-emotions": (crop.emotions, (), ("Emotion",)),
-    "detection-sizes": (crop.sizes, (), ("Face in the picture's width",)),
+    "detection-sizes": (crop.sizes, (), ("Share of the width",)),
     "detection-accuracies": (crop.accuracies, (), ("Run", "Margin")),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),

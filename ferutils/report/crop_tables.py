@@ -49,17 +49,17 @@ def emotions(found: Crop) -> pd.DataFrame:
 def sizes(found: Crop) -> pd.DataFrame:
     """What the detector finds of small faces, in one look at a picture and in tiles too.
 
-    Columns: Face in the picture's width; Pictures; Found, one look; Found, tiles too; Wrong boxes,
+    Columns: Share of the width; Pictures; Found, one look; Found, tiles too; Wrong boxes,
     one look; Wrong boxes, tiles too; Margin.
     """
     rows = []
     for one in found.sizes:
-        row = {"Face in the picture's width": percent(one.share, 0), "Pictures": f"{one.images:,}"}
+        row = {"Share of the width": percent(one.share, 0), "Pictures": f"{one.images:,}"}
         for way, right, wrong in zip(("one look", "tiles too"), one.found, one.wrong, strict=True):
             row[f"Found, {way}"] = percent(right / one.images)
             row[f"Wrong boxes, {way}"] = f"{wrong:,}"
         rows.append(row | {"Margin": f"{one.margin:.2f}" if one.found[1] else "–"})
-    columns = ["Face in the picture's width", "Pictures", "Found, one look", "Found, tiles too"]
+    columns = ["Share of the width", "Pictures", "Found, one look", "Found, tiles too"]
     columns += ["Wrong boxes, one look", "Wrong boxes, tiles too", "Margin"]
     return pd.DataFrame(rows, columns=columns)
 
