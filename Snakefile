@@ -40,7 +40,9 @@ PACKAGE = sorted(str(path.relative_to(paths.ROOT)) for path in (paths.ROOT / "fe
 RECORDS = sorted(str(path.relative_to(paths.ROOT)) for path in paths.RECORDED_RUNS.glob("*/run.json"))
 MEASURED = [
     f"book/{name}"
-    for name in ("examination.json", "inspection.json", "peers.json", "crossvalidation.yml")
+    for name in (
+        "crop.json", "crossvalidation.yml", "examination.json", "inspection.json", "peers.json"
+    )
 ] + sorted(
     str(path.relative_to(paths.ROOT))
     for folder in ("baselines", "crossvalidation", "pretrained", "probes", "small")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from audit import claims, pretrained, probes, small
+from audit import claims, crop, pretrained, probes, small
 from audit import records as r
 from audit.records import LINEAR, MODELS, SPLITS, Book, Rows, interval, scores, spread
 
@@ -344,6 +344,9 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "small-costs": (small.costs, (), ("Network", "Form")),
     "face-errors": (small.face_errors, (), ("Emotion",)),
     "small-peers": (small.peers, (), ("Network",)),
+    "detection-emotions": (crop.emotions, (), ("Emotion",)),
+    "detection-sizes": (crop.sizes, (), ("Share of the width",)),
+    "detection-accuracies": (crop.accuracies, (), ("Run", "Margin")),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),
 }

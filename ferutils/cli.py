@@ -23,13 +23,17 @@ import click
 from ferutils import paths, storage
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from ferutils.dataset.fer2013 import Dataset
+    from ferutils.records.crop import Square
     from ferutils.records.recipes import Recipe
     from ferutils.records.runs import Record, Run
 
 RECORDED, NEW = "recorded", "new"  # in the report's folder; in the folder of new runs
 NONE = "-"  # of a cell without value, so that every row has as many words
 FORMULA = ("=", "+", "-", "@")  # a cell that begins so is computed by a spreadsheet
+DRAWN = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}  # what pictures are drawn as
 NEAR = 0.4  # how much of a name must agree for it to be proposed, 0 to 1
 
 # What `runs.write`, `training.save_weights`, `storage.whole` for a checkpoint and the cache of
@@ -859,6 +863,29 @@ def measure_probe(names: tuple[str, ...]) -> None:
         probes.write(probing.probe(record, dataset, known, click.echo))
 
 
+@measure.command("crop")
+@click.argument("names", metavar="[RUN]...", nargs=-1)
+def measure_crop(names: tuple[str, ...]) -> None:
+    """Find the faces of FER-2013, and measure how it cut them out.
+
+    With RUN, see instead what the network of a run answers where these faces are cut out with
+    other margins; its weights are needed.
+    """
+    from ferutils.records import crop
+
+    records, dataset = [_find_run(name)[1] for name in names], _published()
+    from ferutils.measuring import cropping
+
+    if not records:
+        crop.write(cropping.measure(dataset, click.echo))
+    else:
+        _load_keras()
+    for record in records:
+        click.echo(f"Run {record.run.id}: {record.recipe.name}")
+        found = crop.read()
+        crop.write(found.having(cropping.answers(record, dataset, found, click.echo)))
+
+
 @main.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(yes: bool) -> None:
@@ -934,23 +961,73 @@ def _remove(path: Path) -> bool:
 @click.argument(
     "images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-def predict(run: str, images: tuple[Path, ...]) -> None:
-    """Classify image files with a run's network.
+@click.option("--whole", is_flag=True, help="A face fills each IMAGE: look for none.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Draw IMAGE with its faces here."
+)
+def predict(run: str, images: tuple[Path, ...], whole: bool, out: Path | None) -> None:
+    """Classify the faces in image files with a run's network.
 
-    An IMAGE is a PNG or JPEG file that a face fills. It is made grey, the largest square around
-    its centre is cut out, and that is resized to 48 x 48 pixels. The answers are the network's
-    probabilities for seven words; they do not tell what a person feels.
+    An IMAGE is a PNG or JPEG file. Its faces are found from left to right, and each is cut out as
+    those of FER-2013 were: the square is printed, left, top, right and bottom in pixels of the
+    upright picture, and can go beyond its rim. With --whole, or where an IMAGE has 48 x 48 pixels,
+    a face fills it: the largest square around its centre is taken. Squares are made grey and
+    resized to 48 x 48 pixels. The answers are the network's probabilities for seven words; they do
+    not tell what a person feels.
     """
     from ferutils.dataset import fer2013
     from ferutils.measuring import predicting
-    from ferutils.records import provenance
 
+    _check_drawing(out, images)
     record = _find_run(run)[1]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # or TensorFlow tells of its start
     import numpy as np
 
-    faces = np.stack([predicting.face(path) for path in images])
-    answers = np.exp(predicting.log_probabilities(record, faces))
+    found = predicting.faces(images, whole)
+    every = [(path, face) for path, some in zip(images, found) for face in some]
+    if every:
+        pixels = np.stack([face.pixels for _, face in every])
+        answers = np.exp(predicting.log_probabilities(record, pixels))
+        words = [fer2013.EMOTIONS[row.argmax()] for row in answers]
+        _say_whose(record)
+        searched = any(face.square for _, face in every)
+        rows = [
+            (path, *[_square(face.square)] * searched, word, *map(_percent, row))
+            for (path, face), word, row in zip(every, words, answers)
+        ]
+        head = ("image", *["square"] * searched, "answer", *fer2013.EMOTIONS)
+        _print_table([head, *rows], numbers=range(len(head) - len(fer2013.EMOTIONS), len(head)))
+        if out:
+            texts = [f"{word} {_percent(row.max())}" for word, row in zip(words, answers)]
+            _draw(out, predicting.drawn(images[0], found[0], texts))
+    without = [str(path) for path, some in zip(images, found) if not some]
+    if without:
+        raise click.ClickException(
+            f"Expected a face in each image. Received: none found in {', '.join(without)}. Give a "
+            "picture in which it is upright, lit and larger; or --whole, where a face fills it."
+        )
+
+
+def _check_drawing(out: Path | None, images: Sequence[Path]) -> None:
+    """Refuse to draw several images into one file, or into one that is no image."""
+    if not out:
+        return
+    if len(images) > 1:
+        raise ValueError(
+            f"Expected one IMAGE with --out. Received: {len(images)}. Draw them one by one."
+        )
+    if out.suffix.lower() not in DRAWN:
+        raise ValueError(
+            f"Expected --out with an ending of {', '.join(DRAWN)}. Received: {out.name!r}. "
+            "Give the file another name."
+        )
+
+
+def _say_whose(record: "Record") -> None:
+    """What a reader must know before the answers of a network."""
+    from ferutils.measuring import predicting
+    from ferutils.records import provenance
+
     test = _percent(_accuracies(record.run)["test"])
     click.echo(
         f"What the network of run {record.run.id} answers, which is not what a person feels.\n"
@@ -961,11 +1038,20 @@ def predict(run: str, images: tuple[Path, ...]) -> None:
     if not predicting.weights_sums(record):
         click.echo("Its record has no sum of its weights: whether these are its own is unchecked.")
     click.echo()
-    rows = [
-        (path, fer2013.EMOTIONS[row.argmax()], *map(_percent, row))
-        for path, row in zip(images, answers)
-    ]
-    _print_table([("image", "answer", *fer2013.EMOTIONS), *rows], numbers=range(2, 9))
+
+
+def _square(found: "Square | None") -> str:
+    """Left, top, right and bottom of a square in pixels."""
+    if not found:
+        return NONE
+    left, top, side = found
+    return ",".join(f"{at:.0f}" for at in (left, top, left + side, top + side))
+
+
+def _draw(out: Path, picture: "Image") -> None:
+    content = io.BytesIO()
+    picture.save(content, DRAWN[out.suffix.lower()])
+    _write(out, content.getvalue())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from ferutils.claims import metrics, paper, selection, verdicts
 from ferutils.dataset import fer2013
 from ferutils.records import (
     baselines,
+    crop,
     examination,
     face,
     inspection,
@@ -22,6 +23,7 @@ from ferutils.records import (
 from ferutils.report import (
     backends,
     comparison_tables,
+    crop_tables,
     dataset_tables,
     face_tables,
     peer_tables,
@@ -108,6 +110,10 @@ def calls():
         small_tables.sizes: lambda: small_tables.sizes(phones, found, peers.read()),
         peer_tables.answers: lambda: peer_tables.answers(peers.read(), examined),
         peer_tables.origins: lambda: peer_tables.origins(peers.read()),
+        crop_tables.emotions: lambda: crop_tables.emotions(crop.read()),
+        crop_tables.sizes: lambda: crop_tables.sizes(crop.read()),
+        crop_tables.curve: lambda: crop_tables.curve(crop.read()),
+        crop_tables.accuracies: lambda: crop_tables.accuracies(crop.read()),
         tables.layers: lambda: tables.layers(one, claims),
         tables.hyperparameters: lambda: tables.hyperparameters(one, claims),
         tables.performance: lambda: tables.performance(one),

@@ -27,6 +27,7 @@ from ferutils import paths
 from ferutils.claims import metrics
 from ferutils.dataset.fer2013 import EMOTIONS, SPLITS
 from ferutils.report import (
+    crop_figures,
     figures,
     pretrained_figures,
     probe_figures,
@@ -587,6 +588,9 @@ RIGHT = pd.DataFrame(
     ],
     columns=["network", "seed", "split", "faces", "accuracy_share", *figures.ENDS],
 )
+MARGINS = pd.DataFrame(
+    {"run": "shallow-0123456789ab", "margin": [np.nan, 1.0, 1.2], "accuracy_share": [0.6, 0.5, 0.6]}
+)
 PROBED = [probed(model) for model in ("shallow", "improved", "deep")]
 DRAWINGS |= {
     "steadiness": lambda: probe_figures.steadiness(probe_tables.steps(PROBED)),
@@ -595,6 +599,7 @@ DRAWINGS |= {
     "filters": lambda: probe_figures.filters(PROBED),
     "sizes": lambda: small_figures.sizes(FILES, [10**6]),
     "accuracies": lambda: pretrained_figures.accuracies(RIGHT),
+    "margins": lambda: crop_figures.curve(MARGINS, 1.2),
 }
 every_drawing = pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import zlib
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -13,6 +14,8 @@ from synthetic import DRAWN, record
 
 from ferutils import cli
 from ferutils.measuring import predicting
+from ferutils.measuring.detecting import Box
+from ferutils.records.crop import Rule
 
 BLACK, WHITE = 0, 255
 
@@ -22,12 +25,16 @@ def saved(picture, path, **options):
     return path
 
 
-# Faces
+def face(path):
+    return predicting.whole(predicting.picture(path)[0])
+
+
+# Pictures that a face fills
 
 
 def test_a_grey_image_of_the_right_size_stays_as_it_is(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
-    found = predicting.face(saved(Image.fromarray(pixels), tmp_path / "face.png"))
+    found = face(saved(Image.fromarray(pixels), tmp_path / "face.png"))
     assert found.dtype == np.uint8
     assert np.array_equal(found, pixels)
 
@@ -38,7 +45,7 @@ def test_the_square_around_the_centre_is_cut_out(tmp_path, size):
     side = min(size)
     left, top = ((length - side) // 2 for length in size)
     picture.paste(WHITE, (left, top, left + side, top + side))
-    found = predicting.face(saved(picture, tmp_path / "face.png"))
+    found = face(saved(picture, tmp_path / "face.png"))
     assert found.shape == (48, 48)
     assert (found[2:-2, 2:-2] == WHITE).all()  # resizing mixes neighbours at the very edge
 
@@ -46,7 +53,7 @@ def test_the_square_around_the_centre_is_cut_out(tmp_path, size):
 def test_a_large_image_is_made_smaller_as_a_whole(tmp_path):
     picture = Image.new("L", (480, 480), BLACK)
     picture.paste(WHITE, (240, 0, 480, 480))
-    found = predicting.face(saved(picture, tmp_path / "face.png"))
+    found = face(saved(picture, tmp_path / "face.png"))
     assert (found[:, :22] == BLACK).all()
     assert (found[:, 26:] == WHITE).all()
 
@@ -56,28 +63,42 @@ def test_a_picture_is_turned_as_its_camera_says(tmp_path):
     picture.paste(WHITE, (0, 0, 96, 48))  # the upper half
     exif = Image.Exif()
     exif[0x0112] = 3  # orientation: upside down
-    found = predicting.face(saved(picture, tmp_path / "face.jpg", exif=exif, quality=100))
+    found = face(saved(picture, tmp_path / "face.jpg", exif=exif, quality=100))
     assert found[:20].max() < 10
     assert found[28:].min() > 245
 
 
 def test_colour_becomes_luma(tmp_path):
     picture = Image.new("RGB", (48, 48), (255, 0, 0))
-    found = predicting.face(saved(picture, tmp_path / "face.png"))
+    found = face(saved(picture, tmp_path / "face.png"))
     assert (found == round(255 * 0.299)).all()
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_what_is_transparent_is_white(tmp_path, mode):
     picture = Image.new(mode, (48, 48), 0)
-    found = predicting.face(saved(picture, tmp_path / "face.png"))
+    found = face(saved(picture, tmp_path / "face.png"))
     assert (found == WHITE).all()
 
 
 def test_sixteen_bits_keep_their_range(tmp_path):
     levels = np.linspace(0, 65535, 48 * 48).astype(np.uint16).reshape(48, 48)
-    found = predicting.face(saved(Image.fromarray(levels), tmp_path / "face.png"))
+    found = face(saved(Image.fromarray(levels), tmp_path / "face.png"))
     assert np.array_equal(found, levels // 256)
+
+
+def test_four_colours_of_print_are_read(tmp_path):
+    picture = Image.new("CMYK", (48, 48), (0, 255, 255, 0))  # red
+    found = face(saved(picture, tmp_path / "face.jpg", quality=100))
+    assert abs(found.astype(int) - round(255 * 0.299)).max() <= 2
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_a_huge_picture_is_read_at_a_fraction_of_its_size(tmp_path, ending):
+    picture = Image.new("RGB", (8160, 6144), "grey")  # 50 megapixels
+    shown, scale = predicting.picture(saved(picture, tmp_path / f"face.{ending}"))
+    assert max(shown.size) == predicting.LONGEST
+    assert scale == pytest.approx(8160 / predicting.LONGEST)
 
 
 def make_bomb(path):
@@ -109,14 +130,122 @@ def cut_off(path):
 def test_what_is_no_whole_png_or_jpeg_is_refused(tmp_path, write):
     write(tmp_path / "face.png")
     with pytest.raises(ValueError, match=EXPLAINED):
-        predicting.face(tmp_path / "face.png")
+        face(tmp_path / "face.png")
 
 
 def test_a_huge_file_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(predicting, "MAX_FILE_BYTES", 50)
     with pytest.raises(ValueError, match=EXPLAINED) as refusal:
-        predicting.face(saved(Image.new("L", (48, 48)), tmp_path / "face.png"))
+        face(saved(Image.new("L", (48, 48)), tmp_path / "face.png"))
     assert "larger" in str(refusal.value)
+
+
+def test_too_many_pixels_are_called_so(tmp_path):
+    make_bomb(tmp_path / "face.png")
+    with pytest.raises(ValueError, match=r"at most [\d,]+ pixels"):
+        face(tmp_path / "face.png")
+
+
+# Faces found in pictures
+
+
+@pytest.fixture
+def boxes(monkeypatch):
+    """What a detector finds in any picture, to be filled; and how FER-2013 cuts faces out."""
+    found = []
+    detector = SimpleNamespace(find=lambda _: found)
+    monkeypatch.setattr(predicting.detecting, "Detector", lambda: detector)
+    rule = SimpleNamespace(rule=Rule(margin=2, right=0, down=0.25))
+    monkeypatch.setattr(predicting.crop, "read", lambda: rule)
+    return found
+
+
+def test_each_face_is_cut_out_around_its_box(tmp_path, boxes):
+    picture = Image.new("RGB", (400, 200), BLACK)
+    picture.paste("white", (60, 30, 160, 130))
+    boxes += [Box(85, 30, 135, 80, 0.9), Box(200, 100, 250, 150, 0.8)]
+    first, second = predicting.faces([saved(picture, tmp_path / "photo.png")])[0]
+    assert first.square == (60, 17.5, 100)
+    assert (first.pixels[10:, :-1] == WHITE).all() and (first.pixels[:5] == BLACK).all()
+    assert second.pixels.shape == (48, 48) and (second.pixels == BLACK).all()
+
+
+def test_beyond_the_rim_of_a_picture_its_rim_goes_on(tmp_path, boxes):
+    picture = Image.new("L", (100, 100), 200)
+    picture.paste(50, (0, 0, 50, 100))
+    boxes += [Box(-20, -20, 20, 20, 0.9), Box(80, 80, 130, 130, 0.9)]
+    left, right = predicting.faces([saved(picture, tmp_path / "photo.png")])[0]
+    assert left.square == (-40, -30, 80)
+    assert (left.pixels == 50).all()
+    assert (right.pixels == 200).all()
+
+
+def test_squares_are_told_in_pixels_of_the_file(tmp_path, boxes):
+    picture = Image.new("RGB", (2 * predicting.LONGEST, 1000))
+    boxes.append(Box(100, 100, 200, 200, 0.9))
+    ((found,),) = predicting.faces([saved(picture, tmp_path / "photo.png")])
+    assert found.square == (100, 150, 400)
+
+
+def test_a_picture_of_a_faces_size_is_a_face_and_so_is_any_on_demand(tmp_path, boxes):
+    small = saved(Image.new("L", (48, 48), 7), tmp_path / "small.png")
+    large = saved(Image.new("L", (96, 96), 7), tmp_path / "large.png")
+    assert [len(some) for some in predicting.faces([small, large])] == [1, 0]
+    for (found,) in predicting.faces([small, large], all_whole=True):
+        assert found.square is None and (found.pixels == 7).all()
+
+
+def test_a_drawn_square_is_around_the_face(tmp_path, boxes):
+    path = saved(Image.new("RGB", (200, 200)), tmp_path / "photo.png")
+    boxes.append(Box(90, 75, 130, 115, 0.9))
+    drawn = predicting.drawn(path, *predicting.faces([path]), ["happy 90%"])
+    bright = np.argwhere(np.asarray(drawn)[..., 0] > 0)
+    assert bright[:, 1].min() == 70 and bright[:, 0].max() == 145
+    assert bright[:, 0].min() < 65  # the text above it
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    """A run whose network answers the same to all faces."""
+    one = record(note=DRAWN)
+    monkeypatch.setattr(cli, "_find_run", lambda _: ("recorded", one))
+    answers = np.log([[0.1, 0.1, 0.1, 0.4, 0.1, 0.1, 0.1]])
+    monkeypatch.setattr(
+        predicting, "log_probabilities", lambda _, faces: answers.repeat(len(faces), axis=0)
+    )
+
+
+def predict(*arguments):
+    return CliRunner().invoke(cli.main, ["predict", "run", *map(str, arguments)])
+
+
+def test_the_command_prints_and_draws_every_face(tmp_path, boxes, answering):
+    photo = saved(Image.new("RGB", (200, 200)), tmp_path / "photo.jpg")
+    boxes += [Box(10 * n, 75, 10 * n + 40, 115, 0.9) for n in range(20)]
+    result = predict(photo, "--out", tmp_path / "drawn.png")
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines() if line.startswith(str(photo))]
+    assert len(rows) == 20
+    assert rows[1][1:4] == ["-10,65,70,145", "happy", "10.0%"]
+    with Image.open(tmp_path / "drawn.png") as drawn:
+        assert drawn.size == (200, 200)
+
+
+def test_a_picture_without_a_face_fails_after_the_others_are_answered(tmp_path, boxes, answering):
+    empty = saved(Image.new("RGB", (200, 200)), tmp_path / "empty.png")
+    face = saved(Image.new("L", (48, 48)), tmp_path / "face.png")
+    result = predict(empty, face)
+    assert result.exit_code == 1
+    assert f"{face}  happy" in result.stdout and f"{empty}  " not in result.stdout
+    assert "none found in" in result.stderr and "--whole" in result.stderr
+    assert predict(empty, "--whole").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [["a.png", "b.png", "--out", "c.png"],
+                                       ["a.png", "--out", "c.gif"]])  # fmt: skip
+def test_what_cannot_be_drawn_is_refused_before_anything_is_read(answering, arguments):
+    result = predict(*arguments)
+    assert result.exit_code == 1 and "--out" in result.stderr
 
 
 # Answers

@@ -205,6 +205,7 @@ def test_a_changed_tree_is_not_clean(repository, name):
         "backends/jax/shallow-0123456789ab/run.json",
         "crossvalidation/deep.json",
         "small/tiny-seed-0.json",
+        "crop.json",
     ],
 )
 def test_a_new_record_does_not_make_the_tree_unclean(repository, name):

@@ -60,7 +60,7 @@ def measure(model: "keras.Model", dataset: Dataset, forms: tuple[str, ...] = FOR
         parameters=model.count_params(),
         calibration_images=len(calibrating.labels),
         environment=environment(),
-        code=_code(),
+        code=code("measuring/litert"),
         measured=datetime.now(UTC).replace(microsecond=0),
         forms=found,
     )
@@ -249,9 +249,10 @@ def environment() -> Environment:
     )
 
 
-def _code() -> Code:
+def code(*modules: str) -> Code:
+    """The code of this package, with a hash of what `measure` reaches in these modules."""
     commit, clean = provenance.commit()
-    fingerprint = provenance.code_fingerprint("measure", modules=("measuring/litert",))
+    fingerprint = provenance.code_fingerprint("measure", modules=modules)
     return Code(commit=commit, clean=clean, fingerprint=fingerprint)
 
 

@@ -37,6 +37,7 @@ RECORDS = tuple(
     for kind in (
         "runs",
         "backends",
+        "crop.json",
         "crossvalidation",
         "peers.json",
         "pretrained",

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
+from ferutils.records import crop as crops
 from ferutils.records import crossvalidation, peers, provenance
+from ferutils.records import pretrained as futures
+from ferutils.records.crop import Crop
 from ferutils.records.crossvalidation import CrossValidation
 from ferutils.records.peers import Peers
-from ferutils.records.pretrained import COMMAND, Pretrained
+from ferutils.records.pretrained import Pretrained
 from ferutils.records.runs import Code, Environment, Record
 from ferutils.records.small import COMMANDS, Formats, Trained
 from ferutils.report import tables
@@ -123,8 +126,8 @@ def pretrained(found: Sequence[Pretrained]) -> Markdown:
             for one in found
         ),
     }
-    measured = [f"{COMMAND} {one.recipe.name} --seed {one.recipe.seed}" for one in found]
-    return _box({term: text for term, text in rows.items() if text}, *measured or [COMMAND])
+    measured = [f"{futures.COMMAND} {one.recipe.name} --seed {one.recipe.seed}" for one in found]
+    return _box({term: text for term, text in rows.items() if text}, *measured or [futures.COMMAND])
 
 
 def installed(found: Peers) -> Markdown:
@@ -138,6 +141,23 @@ def installed(found: Peers) -> Markdown:
         "Time": f"{found.measured:%Y-%m-%d %H:%M} UTC",
     }
     return _box(rows, peers.COMMAND)
+
+
+def crop(found: Crop) -> Markdown:
+    """Where the numbers on faces found come from."""
+    rows = {
+        "Detector": f"{found.detector}, SHA-256 `{found.detector_sha256[:8]}`",
+        "Dataset": f"FER-2013, SHA-256 of Training `{found.dataset.fingerprints['Training'][:8]}`",
+        "Faces found on": f"{_device(found.environment)}, {_versions(found.environment)}",
+        "Networks": _distinct(
+            f"`{one.run}`, weights `{one.weights_sha256[:8]}`, on {_device(one.environment)}"
+            for one in found.runs
+        ),
+        "Code": f"commit {_commit(found.code)}",
+        "Time": f"measured {found.measured:%Y-%m-%d %H:%M} UTC",
+    }
+    commands = (crops.COMMAND, *(f"{crops.COMMAND} {one.run}" for one in found.runs))
+    return _box({term: text for term, text in rows.items() if text}, *commands)
 
 
 def _box(rows: dict[str, str], *commands: str) -> Markdown:
