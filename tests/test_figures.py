@@ -143,6 +143,29 @@ def test_familiarity_has_a_line_for_each_run_and_one_for_their_mean():
         assert drawn == [(0.5, 0.7), (0.6, 0.8), (0.55, 0.75)]
 
 
+READINGS = pd.DataFrame(
+    [
+        (network, recipe, measure, "58%", claimed, [0, 1], [claimed + off, claimed + 3 * off])
+        for network, claimed in (("shallow", 0.58), ("deep", 0.7))
+        for measure in figures.UNITS
+        for recipe, off in (("as printed", 0.01), ("as in the text", 0.05))
+    ],
+    columns=["network", "recipe", "measure", "printed", "claimed", "seeds", "measured"],
+)
+
+
+def test_readings_have_a_point_for_each_run_and_the_papers_figure_beside_them():
+    axes = figures.readings(READINGS)
+    labels = [label.get_text() for label in axes[0].get_yticklabels()]
+    assert labels == ["shallow, as printed", "as in the text", "deep, as printed", "as in the text"]
+    for ax in axes:
+        paper, *drawn = (tuple(line.get_xdata().round(6)) for line in ax.lines)
+        assert paper == (0.58, 0.58)
+        assert drawn[:2] == [(0.59, 0.61), (0.6,)]  # the runs and their mean
+        assert drawn[2:4] == [(0.63, 0.73), (0.68,)]
+        assert drawn[4] == (0.7, 0.7)
+
+
 # ---- faces --------------------------------------------------------------------------------------
 
 
@@ -571,6 +594,7 @@ DRAWINGS = {
     "architecture": lambda: figures.architecture(layers("deep")),
     "means": lambda: figures.means(MEANS),
     "familiarity": lambda: figures.familiarity(FAMILIARITY),
+    "readings": lambda: figures.readings(READINGS),
     "claimed and measured": lambda: figures.claimed_and_measured(
         tables.claimed_and_measured(PAPER, study(SHALLOW, record("deep", train_images=7178)))
     ),
@@ -599,7 +623,7 @@ DRAWINGS |= {
     "filters": lambda: probe_figures.filters(PROBED),
     "sizes": lambda: small_figures.sizes(FILES, [10**6]),
     "accuracies": lambda: pretrained_figures.accuracies(RIGHT),
-    "margins": lambda: crop_figures.curve(MARGINS, 1.2),
+    "curve": lambda: crop_figures.curve(MARGINS, 1.2),
 }
 every_drawing = pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 

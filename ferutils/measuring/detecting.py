@@ -73,7 +73,7 @@ class Detector:
         Raises:
             ValueError: as `file`.
         """
-        self._runner = litert.interpreter(file(), threads=1)
+        self._runner = litert.interpreter(file())
         self._given = self._runner.get_input_details()[0]["index"]
         outputs = self._runner.get_output_details()
         self._found = [one["index"] for one in sorted(outputs, key=lambda one: -one["shape"][-1])]

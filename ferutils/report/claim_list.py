@@ -25,8 +25,10 @@ from ferutils.claims.paper import (
     predicted,
 )
 from ferutils.claims.verdicts import Finding
+from ferutils.records import inspection
 from ferutils.records.recipes import PAPER
-from ferutils.report import tables
+from ferutils.records.study import Study
+from ferutils.report import comparison_tables, tables
 
 NOT_TESTABLE = "○\u00a0not testable"
 PARTS = ("Abstract", "Section", "Figure", "Table")  # of the paper, in the order of the list
@@ -84,6 +86,49 @@ def legend(paper: Paper, found: Sequence[Finding]) -> Markdown:
         "Diamond: the printed number. Dots: our runs. Bar: the 95 % interval of one more run or, "
         f"with a single dot, of a difference between networks.{scale}"
     )
+
+
+def reach(paper: Paper, found: Study) -> tuple[tables.Numbered, ...]:
+    """What the rule tells apart, what so few runs can see, and the networks as built.
+
+    Raises:
+        ValueError: the inspection of the networks is damaged or missing.
+    """
+    specificity = tables.folded(
+        tables.numbered(
+            comparison_tables.specificity(paper, found),
+            "claims-specificity",
+            "Runs of one network against what is printed for another",
+        ),
+        "Can the rule tell the networks apart?",
+        "The runs of each network are set against the figures printed for the others. Where the "
+        "paper prints different figures for two networks, no verdict should be *reproduced*; "
+        "where one is, our network has the other's figure and not its own.",
+    )
+    power = tables.folded(
+        tables.numbered(
+            comparison_tables.power(paper, found),
+            "claims-power",
+            "Power: which difference the runs would have seen",
+        ),
+        "What could so few runs have seen?",
+        "The difference from a printed figure that a t test with so many runs finds in most cases "
+        "{cite}`lakens2017`, given how much they spread, and how many runs would find the margin "
+        "of the rule. Where that difference is larger than the margin, *undecided* says little of "
+        "the paper.",
+    )
+    inspected = tables.folded(
+        tables.numbered(
+            tables.inspected(inspection.read()),
+            "claims-inspection",
+            "The networks as built and tried on drawn faces, before any run",
+        ),
+        "What was seen of the networks as built?",
+        "Each network was built and tried on a handful of drawn faces (`make inspect`): its loss "
+        "before training, beside that of equal probabilities; whether it memorises the handful; "
+        "whether each weight receives a gradient; and whether its outputs vary.",
+    )
+    return specificity, power, inspected
 
 
 def _line(paper: Paper, finding: Finding, spans: dict[str, float]) -> Line:

@@ -319,7 +319,11 @@ def nearest(tried: pd.DataFrame) -> Markdown:
 
 
 def untrained(found: Study, *parts: str) -> Markdown:
-    """What parts of the study ask and no run answers yet; nothing where all has a run."""
+    """What parts of the study ask and no run answers yet; nothing where all has a run.
+
+    Raises:
+        ValueError: as `study.load`.
+    """
     asked = reading_tables.untrained(found, *parts)
     lines = [f"- {question}: {'; '.join(recipes)}" for question, recipes in asked.items()]
     head = "Not trained yet; `make study FER2013=PATH` does it:\n\n" if lines else ""

@@ -95,7 +95,11 @@ def nearest(tried: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def untrained(found: Study, *parts: str) -> dict[str, list[str]]:
-    """By part of the study, in its words, the recipes without any run."""
+    """By part of the study, in its words, the recipes without any run.
+
+    Raises:
+        ValueError: as `study.load`.
+    """
     every = {
         question: [
             f"{one.recipe.model}, {_named(one)}" for one in found.part(part) if not one.records
