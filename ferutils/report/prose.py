@@ -30,18 +30,29 @@ def notice(*records: Record) -> Markdown | None:
 
     Where it does not hold of all runs, it says of which; None where there is nothing of the kind.
     """
-    of: dict[str, list[str]] = {}
+    of: dict[str, list[Record]] = {}
     for record in records:
         own = _not_as_printed(record) if len(records) == 1 else []
         for sentence in own + _special(record):
-            of.setdefault(sentence, []).append(record.recipe.name)
-    some = {sentence for sentence, names in of.items() if len(names) < len(records)}
+            of.setdefault(sentence, []).append(record)
+    some = {sentence for sentence, runs in of.items() if len(runs) < len(records)}
     return _warning(
         [
-            f"{sentence} This holds of {'; '.join(names)}." if sentence in some else sentence
-            for sentence, names in of.items()
+            f"{sentence} This holds of {_named(runs)}." if sentence in some else sentence
+            for sentence, runs in of.items()
         ]
     )
+
+
+def _named(runs: Sequence[Record]) -> str:
+    """Runs in words, recipe by recipe, with their seeds."""
+    seeds: dict[str, list[str]] = {}
+    for one in runs:
+        seeds.setdefault(one.recipe.variant, []).append(str(one.recipe.seed))
+    told = (
+        f"{name}, seed{'s' * (len(some) > 1)} {', '.join(some)}" for name, some in seeds.items()
+    )
+    return "; ".join(told)
 
 
 def _not_as_printed(record: Record) -> list[str]:
