@@ -143,6 +143,35 @@ def test_familiarity_has_a_line_for_each_run_and_one_for_their_mean():
         assert drawn == [(0.5, 0.7), (0.6, 0.8), (0.55, 0.75)]
 
 
+LEADS = pd.DataFrame(
+    [
+        ("deep and shallow", "3 and 5", split, faces, value, value - 0.02, value + 0.02, 0.9, 0.01)
+        for split in ("PublicTest", "PrivateTest")
+        for faces, value in (("new", 0.04), ("known", -0.1), ("all", 0.01))
+    ],
+    columns=[
+        "networks",
+        "runs",
+        "split",
+        "faces",
+        "value",
+        "low",
+        "high",
+        "probability",
+        "p_value",
+    ],
+)
+
+
+def test_forest_has_an_interval_for_each_kind_of_faces_beside_no_difference():
+    axes = figures.forest(LEADS)
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["deep\nover shallow"]
+    for ax in axes:
+        *drawn, nothing = (tuple(np.round(line.get_xdata(), 6)) for line in ax.lines)
+        assert drawn == [(2, 6), (4,), (-12, -8), (-10,), (-1, 3), (1,)]
+        assert nothing == (0, 0)
+
+
 READINGS = pd.DataFrame(
     [
         (network, recipe, measure, "58%", claimed, [0, 1], [claimed + off, claimed + 3 * off])
@@ -594,6 +623,7 @@ DRAWINGS = {
     "architecture": lambda: figures.architecture(layers("deep")),
     "means": lambda: figures.means(MEANS),
     "familiarity": lambda: figures.familiarity(FAMILIARITY),
+    "forest": lambda: figures.forest(LEADS),
     "readings": lambda: figures.readings(READINGS),
     "claimed and measured": lambda: figures.claimed_and_measured(
         tables.claimed_and_measured(PAPER, study(SHALLOW, record("deep", train_images=7178)))

@@ -582,6 +582,40 @@ def _row_name(row: pd.Series) -> str:
     return f"{row['model']}, {part}"
 
 
+def forest(leads: pd.DataFrame) -> np.ndarray:
+    """By how much one network of a pair leads the other, with its interval: a panel per split.
+
+    Args:
+        leads: as `comparison_tables.leads` gives it; shares, intervals of NaN where unknown.
+
+    Returns:
+        The axes, one per split.
+    """
+    splits, pairs = (leads[column].unique() for column in ("split", "networks"))
+    figure, axes = plt.subplots(
+        1, len(splits), figsize=(WIDTH, 1.2 + 0.6 * len(pairs)), sharey=True, squeeze=False
+    )
+    marks = {"new": (INDIGO, "o", 0.0), "known": (ROSE, "s", 0.22), "all": (GREY, "D", -0.22)}
+    for ax, split in zip(axes[0], splits):
+        for row in leads[leads["split"] == split].itertuples():
+            colour, mark, off = marks[row.faces]
+            place = list(pairs).index(row.networks) + off
+            ax.plot([100 * row.low, 100 * row.high], [place] * 2, lw=2, color=colour)
+            ax.plot(100 * row.value, place, mark, color=colour, ms=5)
+        ax.axvline(0, color=INK, lw=0.8)
+        ax.set(title=split, xlabel="points")
+        ax.grid(axis="x")
+    axes[0, 0].set_yticks(range(len(pairs)), [one.replace(" and ", "\nover ") for one in pairs])
+    axes[0, 0].invert_yaxis()
+    handles = [
+        Line2D([], [], color=one, marker=mark, lw=2, ms=5) for one, mark, _ in marks.values()
+    ]
+    legend_below(figure, handles, [f"{one} faces" for one in marks], 3)
+    shares = {"value": "difference_share", "low": ENDS[0], "high": ENDS[1]}
+    figure.plotted = leads.drop(columns="runs").rename(columns=shares)
+    return axes[0]
+
+
 def readings(table: pd.DataFrame) -> np.ndarray:
     """Readings of the paper beside its figures: a line for the paper, a point per run, its mean.
 
