@@ -3,6 +3,7 @@
 import ast
 import copy
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ from ferutils.claims.paper import Verdict
 from ferutils.claims.verdicts import Finding
 from ferutils.dataset import fer2013
 from ferutils.records import inspection, recipes
-from ferutils.report import dataset_tables, run_tables, tables
+from ferutils.report import claim_list, dataset_tables, run_tables, tables
 
 WHOLE = study(*(record(model, seed=seed) for model in recipes.PAPER for seed in (0, 1, 2)))
 FINDINGS = verdicts.findings(PAPER, WHOLE)
@@ -426,7 +427,8 @@ def test_the_runs_that_claims_link_to_are_on_the_page_of_runs():
 
 def test_every_claim_is_shown_somewhere():
     shown = " ".join(tables.shown_in(finding) for finding in FINDINGS)
-    pages = "".join(path.read_text(encoding="utf-8") for path in paths.NOTEBOOKS.glob("*.ipynb"))
+    files = [*paths.NOTEBOOKS.glob("*.ipynb"), Path(claim_list.__file__)]
+    pages = "".join(path.read_text(encoding="utf-8") for path in files)
     for name in re.findall(r"\{numref\}`(.+?)`", shown):
         assert f'"{name}' in pages, name
 
