@@ -403,19 +403,23 @@ def test_without_scripts_it_says_what_it_needs(file, browser):
     reader.context.close()
 
 
-def test_the_page_of_the_report_answers_or_says_that_it_is_open(report, wide_reader):
-    page = wide_reader.open(report / "pages" / "face.html")
+def test_the_page_of_the_report_answers_or_says_that_it_is_open(report, browser):
+    reader = Reader(browser)
+    page = reader.open(report / "pages" / "face.html")
     found = face.read()
     if found is None:
         assert "Open: the network has not been exported" in page.locator("article").inner_text()
         assert page.locator(".interactive, #face-errors td:has-text('%')").count() == 0
         return
-    before = list(wide_reader.requests)
+    before = len(reader.requests)
     choose(page, PHOTOGRAPH)
     plain = quantising.restored(found[0].network, found[1].recipe)
     assert shown(page) == pytest.approx(100 * answered(plain, seen(page)[None])[0], abs=0.051)
-    assert wide_reader.requests == before
+    # Chromium asks for the icon when it likes.
+    assert not [one for one in reader.requests[before:] if not one.endswith("favicon.svg")]
+    reader.check()  # before axe asks for more
     barriers = Axe().run(
         page, options={"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa"]}}
     )
     assert barriers.violations_count == 0, barriers.generate_report()
+    reader.context.close()
