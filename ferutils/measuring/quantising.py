@@ -12,6 +12,7 @@ from keras import ops
 from ferutils.dataset.fer2013 import Dataset
 from ferutils.measuring import small, small_recording
 from ferutils.records import small as records
+from ferutils.records.answers import written
 from ferutils.records.face import Block, Face, Layer, Network
 from ferutils.records.keeping import HELD_OUT
 from ferutils.records.small import Recipe, Trained
@@ -44,7 +45,7 @@ def measure(name: str, dataset: Dataset) -> Face:
     return Face(
         record=name,
         weights_sha256=record.weights_sha256,
-        answers={split: "".join(map(str, some)) for split, some in answers.items()},
+        answers=written(answers),
         network=network,
     )
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ferutils import paths, storage
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE
 from ferutils.records.keeping import HELD_OUT
-from ferutils.records.runs import Code, DatasetNote, Environment, Words
+from ferutils.records.runs import Code, DatasetNote, Environment, Part, Words
 
 FILE = paths.BOOK / "crop.json"
 COMMAND = "FER2013=PATH ferutils measure crop"
@@ -48,11 +48,7 @@ class Rule(NamedTuple):
         return Square(x + self.right * side - half, y + self.down * side - half, 2 * half)
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Size(_Part):
+class Size(Part):
     """What is found of faces that are a part of a picture, in one look at it and in tiles too."""
 
     share: Annotated[float, Field(gt=0, le=1)]  # the face's square, of the picture's width
@@ -62,7 +58,7 @@ class Size(_Part):
     margin: Side  # median of the square's side in sides of the box, in tiles too
 
 
-class Margins(_Part):
+class Margins(Part):
     """What the network of a run answers to faces that were cut out anew, by margin."""
 
     run: Annotated[str, Field(pattern=rf"^{paths.RUN_ID}$")]
@@ -77,7 +73,7 @@ def answered(digits: str) -> np.ndarray:
     return np.array([-1 if one == "-" else int(one) for one in digits])
 
 
-class Crop(_Part):
+class Crop(Part):
     """The content of `crop.json`."""
 
     detector: Words  # package and version
@@ -91,7 +87,7 @@ class Crop(_Part):
     environment: Environment
     code: Code
     measured: datetime
-    runs: list[Margins] = []
+    runs: list[Margins] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _whole(self) -> "Crop":

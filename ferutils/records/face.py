@@ -7,13 +7,12 @@ import base64
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ferutils import paths, storage
-from ferutils.dataset.fer2013 import EMOTIONS
-from ferutils.records import small
-from ferutils.records.keeping import HELD_OUT
-from ferutils.records.runs import Words
+from ferutils.records import answers, small
+from ferutils.records.answers import Answers
+from ferutils.records.runs import Part, Words
 from ferutils.records.small import Count, Trained
 
 FILE = paths.BOOK / "face.json"
@@ -23,11 +22,7 @@ SQUARE, STEP = 12, 6  # pixels, of the part that is covered to see what decided
 Encoded = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]  # base64, little-endian
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Layer(_Part):
+class Layer(Part):
     """A convolution with its batch normalisation folded in, or the dense layer as one of 1 x 1.
 
     A weight is its byte times the scale of its output; all arithmetic is in floating point.
@@ -56,7 +51,7 @@ class Layer(_Part):
         return kernel * scale, bias
 
 
-class Block(_Part):
+class Block(Part):
     """Two convolutions beside the identity, or beside one of 1 x 1."""
 
     first: Layer
@@ -64,7 +59,7 @@ class Block(_Part):
     beside: Layer | None = None
 
 
-class Network(_Part):
+class Network(Part):
     """Stem, blocks, mean of the maps, dense layer; takes grey levels 0..255."""
 
     stem: Layer
@@ -72,12 +67,12 @@ class Network(_Part):
     logits: Layer
 
 
-class Face(_Part):
+class Face(Part):
     """The content of `face.json`."""
 
     record: Words  # the name of the training whose weights they are, as small-seed-0
     weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # of the training's
-    answers: dict[Words, Annotated[str, Field(pattern=r"^[0-6]+$")]]  # a digit per image, by split
+    answers: Answers
     network: Network
 
 
@@ -100,14 +95,6 @@ def read() -> tuple[Face, Trained] | None:
         trained = small.read(found.record)
         if not isinstance(trained, Trained) or trained.weights_sha256 != found.weights_sha256:
             raise ValueError(f"weights that are not those of the record {found.record}")
-        if {name: len(some) for name, some in found.answers.items()} != {
-            split: sum(trained.files.dataset.counts[split]) for split in HELD_OUT
-        }:
+        if not answers.complete(found.answers, trained.files.dataset):
             raise ValueError("not one answer to each held-out image")
         return found, trained
-
-
-def predictions(found: Face, trained: Trained, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and answers of a held-out split in canonical order, each 0..6, int64 (n,)."""
-    labels = np.repeat(np.arange(len(EMOTIONS)), trained.files.dataset.counts[split])
-    return labels, np.array(list(found.answers[split]), np.int64)

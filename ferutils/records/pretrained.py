@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ferutils import paths, storage
 from ferutils.records import answers, provenance
 from ferutils.records.answers import Answers
-from ferutils.records.runs import Accuracy, Code, Cost, DatasetNote, Environment, Words
+from ferutils.records.runs import Accuracy, Code, Cost, DatasetNote, Environment, Part, Words
 from ferutils.records.small import Epoch
 
 FOLDER = paths.BOOK / "pretrained"
@@ -41,11 +41,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Sum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Recipe(_Part):
+class Recipe(Part):
     """Everything that decides one measurement, but the dataset and the weights it begins from."""
 
     network: Literal[*ORIGINS, "alexnet"]
@@ -73,7 +69,7 @@ class Recipe(_Part):
         return next(name for name, one in NAMES.items() if one == (self.network, self.way))
 
 
-class Head(_Part):
+class Head(Part):
     """The linear classifier on frozen features: logistic regression on standardised ones."""
 
     block: Annotated[int, Field(ge=1, le=5)]  # whose maps, averaged, are the features
@@ -83,7 +79,7 @@ class Head(_Part):
     tried: dict[Words, Accuracy]  # on PublicTest, by block and strength
 
 
-class Pretrained(_Part):
+class Pretrained(Part):
     """The content of `<name>-seed-<n>.json`."""
 
     recipe: Recipe
@@ -93,12 +89,12 @@ class Pretrained(_Part):
     ]  # of the network; of a frozen one, without what is fitted to its features
     begun_from: Sum | None  # SHA-256 of the file of weights; None: random
     head: Head | None = None
-    history: list[Epoch] = []
+    history: list[Epoch] = Field(default_factory=list)
     cost: Cost
     environment: Environment
     code: Code
     started: datetime
-    resumed_after_epochs: list[int] = []
+    resumed_after_epochs: list[int] = Field(default_factory=list)
     answers: Answers
 
     @model_validator(mode="after")

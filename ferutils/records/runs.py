@@ -56,6 +56,12 @@ def words(text: str) -> str:
     return " ".join(re.sub(rf"[{_NOT_IN_WORDS}]", " ", text).split())
 
 
+class Part(BaseModel):
+    """A part of a record: frozen, with no key that is not declared, and finite numbers alone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
 class _Part(BaseModel):
     # "strings": the loss of a training that diverged is written as "NaN", which JSON can hold.
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")

@@ -8,12 +8,21 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ferutils import paths, storage
 from ferutils.records import answers, provenance
 from ferutils.records.answers import Answers
-from ferutils.records.runs import Accuracy, Code, Cost, DatasetNote, Environment, Measured, Words
+from ferutils.records.runs import (
+    Accuracy,
+    Code,
+    Cost,
+    DatasetNote,
+    Environment,
+    Measured,
+    Part,
+    Words,
+)
 
 FOLDER = paths.BOOK / "small"
 NETWORKS = {"small": 1_000_000, "tiny": 100_000}  # bytes that the int8 file has to stay under
@@ -38,11 +47,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, le=1)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Recipe(_Part):
+class Recipe(Part):
     """Everything that decides one training, but the dataset and the teachers' weights."""
 
     network: Literal[*NETWORKS]
@@ -75,7 +80,7 @@ class Recipe(_Part):
         return f"{self.network}{taught}-seed-{self.seed}"
 
 
-class Epoch(_Part):
+class Epoch(Part):
     """What one pass over the training images measured."""
 
     training_loss: Annotated[float, Field(ge=0)]  # mean, nats, of the changed images
@@ -83,7 +88,7 @@ class Epoch(_Part):
     seconds: Measured
 
 
-class Form(_Part):
+class Form(Part):
     """One file that a network was exported to."""
 
     bytes: Count
@@ -92,7 +97,7 @@ class Form(_Part):
     answers: Answers
 
 
-class Answered(_Part):
+class Answered(Part):
     """What files were measured to answer, in one go."""
 
     dataset: DatasetNote
@@ -131,7 +136,7 @@ class Files(Answered):
         return float(np.equal(*found).mean())
 
 
-class Trained(_Part):
+class Trained(Part):
     """The content of `<name>.json`: one network of ours."""
 
     recipe: Recipe
@@ -140,7 +145,7 @@ class Trained(_Part):
     environment: Environment
     code: Code
     started: datetime
-    resumed_after_epochs: list[int] = []
+    resumed_after_epochs: list[int] = Field(default_factory=list)
     weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     files: Files
 
@@ -161,7 +166,7 @@ class Trained(_Part):
         return self.code.fingerprint == fingerprint(self.recipe.network)
 
 
-class Formats(_Part):
+class Formats(Part):
     """The content of `formats-<run id>.json`: one network of the paper."""
 
     run: Annotated[str, Field(pattern=rf"^{paths.RUN_ID}$")]

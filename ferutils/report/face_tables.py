@@ -6,11 +6,12 @@ Reads what it is given; writes nothing.
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from sklearn.metrics import confusion_matrix
 
 from ferutils.claims import metrics
 from ferutils.claims.metrics import Interval
 from ferutils.dataset.fer2013 import EMOTIONS
-from ferutils.records import face
+from ferutils.records import answers, face
 from ferutils.records.examination import Examination
 from ferutils.records.face import Face
 from ferutils.records.keeping import HELD_OUT
@@ -22,10 +23,9 @@ from ferutils.report.tables import percent, with_interval
 def confusion(found: Face, trained: Trained, examined: Examination) -> np.ndarray:
     """New faces of PrivateTest by emotion (rows) and answer (columns), int64 (7, 7)."""
     known = examined.near_in_training[TEST]
-    labels, answers = (np.delete(one, known) for one in face.predictions(found, trained, TEST))
-    counts = np.zeros((len(EMOTIONS), len(EMOTIONS)), np.int64)
-    np.add.at(counts, (labels, answers), 1)
-    return counts
+    labels = np.repeat(np.arange(len(EMOTIONS)), trained.files.dataset.counts[TEST])
+    both = (np.delete(one, known) for one in (labels, answers.labels(found.answers, TEST)))
+    return confusion_matrix(*both, labels=range(len(EMOTIONS)))
 
 
 def precision(found: Face, trained: Trained, examined: Examination) -> list[Interval]:
@@ -82,10 +82,10 @@ def accuracy(read: tuple[Face, Trained] | None, examined: Examination) -> Markdo
     found, trained = read
     counts = confusion(found, trained, examined)
     right = metrics.share(counts.trace(), counts.sum())
+    plain = trained.files.forms["float32"].answers
     same = [
-        np.array(list(found.answers[split])) == np.array(list(plain))
-        for split, plain in trained.files.forms["float32"].answers.items()
-        if split in HELD_OUT
+        np.equal(*(answers.labels(one, split) for one in (found.answers, plain)))
+        for split in HELD_OUT
     ]
     return Markdown(
         f"It is right for {with_interval(right)} of the new faces of {TEST}, and answers "
