@@ -326,8 +326,8 @@ def test_the_box_is_moved_and_resized_with_the_pointer(page):
 
 
 def test_everything_is_done_with_the_keyboard_alone(page, wide_reader, restored):
-    wide_reader.tab_to(page.get_by_role("button", name="Choose a picture"))
-    with page.expect_file_chooser() as chooser:
+    with page.expect_file_chooser() as chooser:  # which takes a moment to be listened for
+        wide_reader.tab_to(page.get_by_role("button", name="Choose a picture"))
         page.keyboard.press("Enter")
     chooser.value.set_files(png(FACES[7]))
     page.wait_for_selector(".answer:visible")
