@@ -118,7 +118,9 @@ backends: $(READY)
 	    FERUTILS_CACHE=$(or $(FERUTILS_CACHE),.cache)/backends/$$backend \
 	    $(BIN)/ferutils sweep --yes book/backends.yml; \
 	done
-	@echo "The records are in book/backends."
+	@echo "Taking the same first steps under each ..."
+	@$(BIN)/ferutils measure steps
+	@echo "The records are in book/backends and book/steps.json."
 
 crossvalidate: $(READY)
 	@$(BIN)/ferutils measure crossvalidation $(MODEL)

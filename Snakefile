@@ -50,7 +50,7 @@ MEASURED = [
 )
 MEASURED += ["book/face.json"] if (paths.BOOK / "face.json").exists() else []
 # The same recipe under several backends: no runs of the study, and read by one page.
-BACKENDS = ["book/backends.yml"] + sorted(
+BACKENDS = ["book/backends.yml", "book/steps.json"] + sorted(
     str(path.relative_to(paths.ROOT)) for path in (paths.BOOK / "backends").glob("*/*/run.json")
 )
 THEME = sorted(

@@ -1,5 +1,6 @@
 """What each table of the report should say, recomputed. TABLES is the list of what is audited."""
 
+import json
 import math
 from itertools import combinations, product
 from typing import Any
@@ -289,11 +290,11 @@ def mcnemar(book: Book) -> Rows:
 def backends(book: Book) -> Rows:
     rows = {}
     for backend, runs in book.backends.items():
-        values = scores(runs, "validation_accuracy")
+        values = scores(runs, "both_accuracy")
         rows[backend.replace("torch", "PyTorch"),] = {
-            "Validation accuracy": [np.mean(values), *interval(values)],
+            "Held-out accuracy": [np.mean(values), *interval(values)],
             "Deviation, points": spread(values)[1:],
-            "Validation loss": spread(scores(runs, "validation_loss")),
+            "Held-out loss": spread(scores(runs, "both_loss")),
             "Images per second": spread(run.told["cost"]["images_per_second"] for run in runs),
             "Runs": [len(runs)],
         }
@@ -302,19 +303,35 @@ def backends(book: Book) -> Rows:
 
 def backend_pairs(book: Book) -> Rows:
     """Tukey's intervals, by the distribution of the studentised range."""
-    values = {b: scores(runs, "validation_accuracy") for b, runs in book.backends.items()}
-    freedom = sum(len(some) - 1 for some in values.values())
-    within = sum((len(some) - 1) * np.var(some, ddof=1) for some in values.values()) / freedom
-    reach = stats.studentized_range.ppf(0.95, len(values), freedom) * math.sqrt(within / 2)
     rows = {}
-    for one, other in combinations(values, 2):
-        half = reach * math.sqrt(1 / len(values[one]) + 1 / len(values[other]))
-        mean = np.mean(values[one]) - np.mean(values[other])
-        rows[f"{one} and {other}".replace("torch", "PyTorch"),] = {
-            "Difference of means, points": [mean, mean - half, mean + half],
-            "Smallest difference seen, points": [half],
-        }
+    for split in (*SPLITS, "both"):
+        values = {b: scores(runs, f"{split}_accuracy") for b, runs in book.backends.items()}
+        freedom = sum(len(some) - 1 for some in values.values())
+        within = sum((len(some) - 1) * np.var(some, ddof=1) for some in values.values()) / freedom
+        reach = stats.studentized_range.ppf(0.95, len(values), freedom) * math.sqrt(within / 2)
+        for one, other in combinations(values, 2):
+            half = reach * math.sqrt(1 / len(values[one]) + 1 / len(values[other]))
+            mean = np.mean(values[one]) - np.mean(values[other])
+            row = rows.setdefault((f"{one} − {other}".replace("torch", "PyTorch"),), {})
+            row[split.replace("both", "Both")] = [mean, mean - half, mean + half]
+            row["Smallest difference seen, points"] = [half]
     return rows
+
+
+def backend_steps(book: Book) -> Rows:
+    told = json.loads((book.runs[0].folder.parents[1] / "steps.json").read_text())
+    return {
+        (model, {"rounded": "TensorFlow, weights rounded", "torch": "PyTorch"}.get(name, name)): {
+            "First loss": one["losses"][:1],
+            f"Loss of step {len(one['losses'])}": one["losses"][-1:],
+            "Gradient, %": [one["gradient"]] if name != "tensorflow" else [],
+            "Adam's step, %": [one["update"]] if name != "tensorflow" else [],
+            "Moving statistics, %": [one["statistics"]] if name != "tensorflow" else [],
+            "Kernels drawn": one["drawn"],
+        }
+        for model, some in told["networks"].items()
+        for name, one in some.items()
+    }
 
 
 # Table: what recomputes it, with which arguments, and the columns by which its rows are known.
@@ -349,6 +366,7 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "detection-accuracies": (crop.accuracies, (), ("Run", "Margin")),
     "backends-table": (backends, (), ("Backend",)),
     "backends-pairs": (backend_pairs, (), ("Backends",)),
+    "backends-steps": (backend_steps, (), ("Network", "Backend")),
 }
 for one in MODELS:
     TABLES |= {

@@ -844,6 +844,15 @@ def measure_networks() -> None:
     inspection.write(inspecting.inspect())
 
 
+@measure.command("steps")
+def measure_steps() -> None:
+    """Take the same first steps under each Keras backend, and compare them."""
+    from ferutils.measuring import steps
+    from ferutils.records import steps as records
+
+    records.write(steps.measure())
+
+
 @measure.command("probe")
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
 def measure_probe(names: tuple[str, ...]) -> None:

@@ -19,14 +19,24 @@ from ferutils.report.backends import NAMES, Agreement, agreement
 
 QUICK = PUBLISHED.model_copy(update={"counts": {split: [2] * 7 for split in fer2013.SPLITS}})
 RECIPES = study.described(backends.RECIPES)
-ALIKE = {"tensorflow": [0.40, 0.42, 0.44], "jax": [0.41, 0.42, 0.45], "torch": [0.39, 0.43, 0.44]}
-APART = ALIKE | {"torch": [0.60, 0.61, 0.62]}
+ALIKE = {
+    "tensorflow": [0.40, 0.42, 0.44, 0.41, 0.43],
+    "jax": [0.41, 0.42, 0.45, 0.42, 0.43],
+    "torch": [0.39, 0.43, 0.44, 0.42, 0.42],
+}
+APART = ALIKE | {"torch": [0.60, 0.61, 0.62, 0.61, 0.61]}
 
 
 def run(backend, seed=0, accuracy=0.4, speed=100.0):
     """A record of the recipe under a backend."""
     recipe = RECIPES[0].model_dump(exclude_defaults=True) | {"seed": seed}
-    one = record(curves={"validation_accuracy": accuracy, "validation_loss": 1.5}, **recipe)
+    curves = {
+        "both_accuracy": accuracy,
+        "both_loss": 1.5,
+        "PublicTest_accuracy": accuracy,
+        "PrivateTest_accuracy": 1 - accuracy,
+    }
+    one = record(curves=curves, **recipe)
     environment = one.run.environment.model_copy(
         update={"backend": backend, "versions": {"keras": "3", backend: "9.8"}}
     )
@@ -76,10 +86,10 @@ def test_every_verdict_stands_in_the_rule_that_the_page_prints():
 
 
 def test_the_interval_of_a_difference_is_that_of_the_studentized_range():
-    """Worked by hand: for three groups of three, six degrees of freedom remain."""
+    """Worked by hand: for three groups of five, twelve degrees of freedom remain."""
     found = backends.differences(ALIKE)
     pooled = np.sqrt(np.mean([np.var(some, ddof=1) for some in ALIKE.values()]))
-    half = stats.studentized_range.ppf(0.95, 3, 6) * pooled / np.sqrt(3)
+    half = stats.studentized_range.ppf(0.95, 3, 12) * pooled / np.sqrt(5)
     assert list(found) == [("tensorflow", "jax"), ("tensorflow", "torch"), ("jax", "torch")]
     for (one, other), difference in found.items():
         mean = np.mean(ALIKE[one]) - np.mean(ALIKE[other])
@@ -114,19 +124,21 @@ def test_a_backend_that_differs_by_more_is_called_so_in_its_pairs():
     assert "is **beyond seed noise**" in backends.conclusion(recorded_as(APART)).data
     frame = backends.pairs(recorded_as(APART)).set_index("Backends")["Verdict"]
     assert frame.to_dict() == {
-        "TensorFlow and JAX": "within seed noise",
-        "TensorFlow and PyTorch": "beyond seed noise",
-        "JAX and PyTorch": "beyond seed noise",
+        "TensorFlow − JAX": "within seed noise",
+        "TensorFlow − PyTorch": "beyond seed noise",
+        "JAX − PyTorch": "beyond seed noise",
     }
 
 
-@pytest.mark.parametrize("recorded", [{}, {"tensorflow": [0.4, 0.5, 0.6], "torch": [0.4]}])
+@pytest.mark.parametrize(
+    "recorded", [{}, {"tensorflow": [0.4, 0.5, 0.6, 0.5, 0.4], "torch": [0.4]}]
+)
 def test_what_has_no_record_is_open_and_the_page_says_what_trains_it(recorded):
     found = recorded_as({name: [] for name in NAMES} | recorded)
     text = backends.conclusion(found).data
     assert "is **not tested**" in text
-    assert "0 of 3 runs under JAX" in text and f"`{backends.COMMAND}`" in text
-    assert ("of 3 runs under TensorFlow" in text) is not bool(recorded)
+    assert "0 of 5 runs under JAX" in text and f"`{backends.COMMAND}`" in text
+    assert ("of 5 runs under TensorFlow" in text) is not bool(recorded)
     table = backends.table(found).set_index("Backend")
     assert set(table.loc["JAX"]) == {"0", "open"}
     assert set(backends.pairs(found)["Verdict"]) == {"not tested"}
@@ -137,15 +149,52 @@ def test_the_table_has_mean_interval_deviation_loss_and_speed():
     found = recorded_as(ALIKE)
     found["torch"][0] = run("torch", 0, ALIKE["torch"][0], speed=700.0)
     row = backends.table(found).set_index("Backend").map(plain).loc["PyTorch"]
-    low, high = stats.t.interval(0.95, 2, np.mean(ALIKE["torch"]), stats.sem(ALIKE["torch"]))
+    low, high = stats.t.interval(0.95, 4, np.mean(ALIKE["torch"]), stats.sem(ALIKE["torch"]))
     assert row.to_dict() == {
-        "Runs": "3",
+        "Runs": "5",
         "Version": "9.8",
-        "Validation accuracy (95 % interval)": f"42.0 % ({100 * low:.1f}–{100 * high:.1f})",
+        "Held-out accuracy (95 % interval)": f"42.0 % ({100 * low:.1f}–{100 * high:.1f})",
         "Deviation, points": f"{100 * np.std(ALIKE['torch'], ddof=1):.1f}",
-        "Validation loss (nats)": "1.500 ± 0.000",
-        "Images per second": "300 ± 346",
+        "Held-out loss (nats)": "1.500 ± 0.000",
+        "Images per second": "220 ± 268",
     }
+
+
+def test_the_verdict_goes_by_both_splits_and_each_is_shown():
+    row = backends.pairs(recorded_as(APART)).map(plain).set_index("Backends").loc["JAX − PyTorch"]
+    assert row["Both"] == row["PublicTest"] == "−18.4 (−20.6 to −16.2)"
+    assert row["PrivateTest"] == "+18.4 (+16.2 to +20.6)"
+
+
+# ---- the same first steps -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def taken():
+    """Two steps of a small batch under this process's backend, by what was changed."""
+    from ferutils.measuring import backend, steps
+
+    backend.load()
+    drawn = steps._drawn().splits["Training"]
+    batch = drawn.images[::9, ..., None], drawn.labels[::9]
+    shallow = steps.RECIPES["shallow"]
+    faster = shallow.model_copy(update={"learning_rate": 2 * shallow.learning_rate})
+    return {
+        "as it is": steps.take(shallow, *batch, 2),
+        "again": steps.take(shallow, *batch, 2),
+        "rounded": steps.take(shallow, *batch, 2, rounded=True),
+        "faster": steps.take(faster, *batch, 2),
+    }
+
+
+def test_steps_from_the_same_weights_differ_by_rounding_and_by_another_formula_visibly(taken):
+    def apart(what, other):
+        own, first = taken[other][what], taken["as it is"][what]
+        return np.linalg.norm(own - first) / np.linalg.norm(first)
+
+    assert apart("update", "again") < 1e-5
+    assert 0 < apart("gradient", "rounded") < 1e-2
+    assert apart("gradient", "faster") < 1e-5 and apart("update", "faster") > 0.9
 
 
 # ---- the records --------------------------------------------------------------------------------
@@ -207,7 +256,7 @@ def test_each_backend_has_records_checkpoints_and_weights_of_its_own(tmp_path):
     assert trained == [
         f"ferutils {one} book/backends/{one} .cache/backends/{one} sweep --yes book/backends.yml"
         for one in NAMES
-    ]
+    ] + ["ferutils measure steps"]
 
 
 # ---- as recorded --------------------------------------------------------------------------------

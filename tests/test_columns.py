@@ -18,6 +18,7 @@ from ferutils.records import (
     pretrained,
     probes,
     small,
+    steps,
     study,
 )
 from ferutils.report import (
@@ -63,6 +64,7 @@ def calls():
         backends.means: lambda: backends.means(by_backend),
         backends.table: lambda: backends.table(by_backend),
         backends.pairs: lambda: backends.pairs(by_backend),
+        backends.first_steps: lambda: backends.first_steps(steps.read()),
         comparison_tables.held_out: lambda: comparison_tables.held_out(
             found, linear, human, examined
         ),

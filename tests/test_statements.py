@@ -19,7 +19,7 @@ from synthetic import group, record, study
 from ferutils import paths
 from ferutils.claims import paper, selection, verdicts
 from ferutils.claims.paper import ALPHA, Verdict
-from ferutils.records import examination, keeping, recipes
+from ferutils.records import examination, keeping, recipes, steps
 from ferutils.records import study as studies
 from ferutils.report import backends
 
@@ -114,9 +114,30 @@ def other_settings_are_not_tested(found):
 
 
 @check
-def backends_have_several_seeds(_):
+def backends_have_five_seeds(_):
     every = backends.read().values()
-    return all(len(records) >= 3 for records in every)
+    return all(len(records) == 5 for records in every)
+
+
+@check
+def backends_take_the_same_steps(_):
+    every = [one for some in steps.read().networks.values() for one in some.values()]
+    shallow = steps.read().networks["shallow"].values()
+    return all(one.statistics < 1e-5 for one in every) and all(
+        max(one.gradient, one.update) < 1e-2 and one.losses[0] == pytest.approx(2, abs=1)
+        for one in shallow
+    )
+
+
+@check
+def the_deep_network_amplifies_rounding(_):
+    shallow, deep = (steps.read().networks[model] for model in ("shallow", "deep"))
+    others = [deep[name] for name in ("jax", "torch")]
+    return (
+        deep[steps.ROUNDED].update > 10 * shallow[steps.ROUNDED].update
+        and deep[steps.ROUNDED].gradient > 1e-3
+        and all(one.gradient > deep[steps.ROUNDED].gradient for one in others)
+    )
 
 
 @check

@@ -43,6 +43,7 @@ RECORDS = tuple(
         "pretrained",
         "probes",
         "small",
+        "steps.json",
     )
 )
 ARCHIVED = ".git_archival.txt"  # into which git archive, and GitHub's downloads, write the commit

@@ -1,6 +1,7 @@
 """One recipe under several Keras backends: its records, whether they agree, tables and words.
 
-Reads book/backends.yml and the records of book/backends; writes nothing. Needs no Keras.
+Reads book/backends.yml, the records of book/backends and book/steps.json; writes nothing. Needs no
+Keras.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,9 @@ from ferutils.claims.metrics import Interval
 from ferutils.claims.paper import interval
 from ferutils.claims.verdicts import score
 from ferutils.dataset import fer2013
-from ferutils.records import runs, study
+from ferutils.records import runs, steps, study
 from ferutils.records.recipes import run_id
-from ferutils.records.runs import Record
+from ferutils.records.runs import HELD_OUT, Record
 from ferutils.report.tables import listed, percent, points, spread, with_interval
 
 FOLDER = paths.BOOK / "backends"  # a folder of records for each backend
@@ -41,11 +42,11 @@ class Agreement(StrEnum):
 
 RULE = """\
 Two backends are *within seed noise* of each other where the 95 % interval of the difference between
-their mean validation accuracies contains zero, and *beyond seed noise* where it does not. The
-intervals are Tukey's {cite}`tukey1949`: they judge the difference by how much the seeds of one
-backend differ among themselves, and hold for all pairs at once. A backend needs two runs, else it
-is *not tested*. All backends together are *beyond seed noise* where one pair is, else *not tested*
-where one backend is, else *within seed noise*.
+their mean held-out accuracies, of both splits together, contains zero, and *beyond seed noise*
+where it does not. The intervals are Tukey's {cite}`tukey1949`: they judge the difference by how
+much the seeds of one backend differ among themselves, and hold for all pairs at once. A backend
+needs two runs, else it is *not tested*. All backends together are *beyond seed noise* where one
+pair is, else *not tested* where one backend is, else *within seed noise*.
 
 An interval that contains zero does not show that two backends are the same. Half its width is the
 smallest difference that these seeds would have shown."""
@@ -88,16 +89,16 @@ def every(found: Found) -> list[Record]:
     return [record for some in found.values() for record in some]
 
 
-def accuracies(found: Found) -> dict[str, list[float]]:
-    """The validation accuracies of each backend, in the order of seeds."""
-    return {name: [score(one, "validation_accuracy") for one in found[name]] for name in found}
+def accuracies(found: Found, split: str = "both") -> dict[str, list[float]]:
+    """The accuracies of each backend on one held-out split or both, in the order of seeds."""
+    return {name: [score(one, f"{split}_accuracy") for one in found[name]] for name in found}
 
 
 def differences(values: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], Interval | None]:
     """Of each two backends, the difference of their means; None where one has fewer than two runs.
 
     Args:
-        values: the validation accuracies of each backend.
+        values: the accuracies of each backend.
     """
     tested = {name: some for name, some in values.items() if len(some) > 1}
     known = metrics.differences_of_means(tested)
@@ -126,7 +127,7 @@ def deviation(values: Mapping[str, Sequence[float]]) -> float:
 
 
 def means(found: Found) -> pd.DataFrame:
-    """The validation accuracies as numbers, a row per backend, for `figures.means`.
+    """The held-out accuracies as numbers, a row per backend, for `figures.means`.
 
     Columns: name, seeds, measured, value, low, high.
     """
@@ -152,21 +153,21 @@ def _mean(values: Sequence[float]) -> Interval:
 def table(found: Found) -> pd.DataFrame:
     """What was measured under each backend.
 
-    Columns: Backend; Runs; Version; Validation accuracy (95 % interval); Deviation, points;
-    Validation loss (nats); Images per second.
+    Columns: Backend; Runs; Version; Held-out accuracy (95 % interval); Deviation, points; Held-out
+    loss (nats); Images per second.
     """
     return pd.DataFrame([_row(backend, some) for backend, some in found.items()])
 
 
 def _row(backend: str, some: Sequence[Record]) -> dict[str, str]:
     versions = dict.fromkeys(one.run.environment.versions.get(backend, "–") for one in some)
-    columns = ("Version", "Validation accuracy (95 % interval)", "Deviation, points",
-               "Validation loss (nats)", "Images per second")  # fmt: skip
+    columns = ("Version", "Held-out accuracy (95 % interval)", "Deviation, points",
+               "Held-out loss (nats)", "Images per second")  # fmt: skip
     shown = dict.fromkeys(columns, OPEN)
     if some:
-        values = [score(one, "validation_accuracy") for one in some]
+        values = [score(one, "both_accuracy") for one in some]
         speed = [one.run.cost.images_per_second for one in some]
-        loss = [score(one, "validation_loss") for one in some]
+        loss = [score(one, "both_loss") for one in some]
         texts = (
             ", ".join(versions),
             with_interval(_mean(values)) if len(values) > 1 else percent(values[0]),
@@ -181,18 +182,20 @@ def _row(backend: str, some: Sequence[Record]) -> dict[str, str]:
 def pairs(found: Found) -> pd.DataFrame:
     """Each two backends: how far their means are apart, and what is said of it.
 
-    Columns: Backends; Difference of means (95 % interval), points; Smallest difference seen,
-    points; Verdict.
+    Columns: Backends; PublicTest, PrivateTest and Both, each the difference of means with its
+    interval, points; Smallest difference seen, points; Verdict, which goes by both.
     """
+    heads = dict(zip((*HELD_OUT, "both"), ("PublicTest", "PrivateTest", "Both"), strict=True))
+    known = {head: differences(accuracies(found, one)) for one, head in heads.items()}
     return pd.DataFrame(
         [
             {
-                "Backends": listed([NAMES[one] for one in pair]),
-                "Difference of means (95 % interval), points": _difference(difference),
+                "Backends": " − ".join(NAMES[one] for one in pair),
+                **{head: _difference(some[pair]) for head, some in known.items()},
                 "Smallest difference seen, points": _half_width(difference),
                 "Verdict": str(agreement([difference])),
             }
-            for pair, difference in differences(accuracies(found)).items()
+            for pair, difference in known["Both"].items()
         ]
     )
 
@@ -217,7 +220,7 @@ def conclusion(found: Found) -> Markdown:
     values = accuracies(found)
     known = differences(values).values()
     backends, verdict = listed(list(NAMES.values())), agreement(list(known))
-    sentences = [f"The recipe's validation accuracy under {backends} is **{verdict}**."]
+    sentences = [f"The recipe's held-out accuracy under {backends} is **{verdict}**."]
     widths = [one.high - one.low for one in known if one]
     if widths:
         sentences.append(
@@ -236,3 +239,36 @@ def _to_train(found: Found) -> list[str]:
         return []
     recorded = listed([f"{count} of {wanted} runs under {name}" for name, count in counts.items()])
     return [f"Recorded so far: {recorded}. `{COMMAND}` trains the others."]
+
+
+def first_steps(measured: steps.Measured) -> pd.DataFrame:
+    """What each backend makes of the same weights and images.
+
+    Columns: Network; Backend; First loss and Loss of the last step, nats; Gradient, Adam's step and
+    Moving statistics, each how far from the first backend's, in % of its norm; Kernels drawn, their
+    least and greatest standard deviation as a share of Glorot's.
+    """
+    return pd.DataFrame(
+        {
+            "Network": model,
+            "Backend": NAMES.get(name, f"{NAMES[steps.FIRST]}, weights rounded"),
+            "First loss": f"{one.losses[0]:.5f}",
+            f"Loss of step {len(one.losses)}": f"{one.losses[-1]:.3f}",
+            **{
+                head: "–" if name == steps.FIRST else _share(value)
+                for head, value in {
+                    "Gradient, %": one.gradient,
+                    "Adam's step, %": one.update,
+                    "Moving statistics, %": one.statistics,
+                }.items()
+            },
+            "Kernels drawn": "{:.2f}–{:.2f}".format(*one.drawn),
+        }
+        for model, some in measured.networks.items()
+        for name, one in some.items()
+    )
+
+
+def _share(value: float) -> str:
+    """A share in %, with two digits however small it is."""
+    return np.format_float_positional(100 * value, precision=2, fractional=False, trim="-")
