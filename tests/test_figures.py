@@ -525,7 +525,7 @@ def test_means_say_which_row_has_no_record_and_give_all_numbers_away():
     assert [(one.get_text(), one.get_position()[1]) for one in ax.texts] == [("no record yet", 2)]
     numbers = csv_of(ax)
     assert numbers["seed"].tolist()[:4] == [0, 1, 2, 0]
-    assert numbers["validation_accuracy_share"].tolist()[:4] == [0.4, 0.42, 0.47, 0.43]
+    assert numbers["held_out_accuracy_share"].tolist()[:4] == [0.4, 0.42, 0.47, 0.43]
     assert numbers["interval_high_share"].tolist()[:3] == [0.52] * 3
 
 

@@ -6,15 +6,16 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import fabricated
 from synthetic import OTHER_COPY, PAPER, PUBLISHED, answers, group, record, study
 
 from ferutils import paths
-from ferutils.claims import metrics
+from ferutils.claims import metrics, verdicts
 from ferutils.dataset import fer2013
 from ferutils.records import recipes, runs
-from ferutils.report import interactive, run_tables
+from ferutils.report import interactive, run_tables, tables
 
 SHALLOW = record("shallow")
 IMPROVED = runs.Record(*fabricated(recipes.make(model="improved", seed=1), PUBLISHED, seed=1))
@@ -42,6 +43,10 @@ class Scripts(HTMLParser):
 
     def handle_data(self, text):
         self.texts.append(text)
+
+
+def plain(text):
+    return text.replace("\u00a0", " ")
 
 
 def unpacked(text, count):
@@ -81,6 +86,7 @@ def test_each_kind_has_the_scripts_that_it_needs(shown):
     interactive.all_runs(WHOLE)
     interactive.two_runs(WHOLE)
     interactive.claims(PAPER)
+    interactive.by_seeds("a-figure", PAPER, WHOLE)
     text = "".join(bundle["text/html"] for bundle in shown)
     needs = (paths.BOOK / "_extensions" / "interactive.py").read_text()
     for kind in re.findall(r'data-interactive="([a-z-]+)"', text):
@@ -232,3 +238,53 @@ def test_a_run_on_another_copy_of_the_dataset_is_told_from_one_on_the_published(
         if one["id"]
     ]
     assert "other pixels" in dict(run["particulars"]["Origin"])["dataset"]
+
+
+# ---- sliders ------------------------------------------------------------------------------------
+
+
+def test_the_share_of_known_photographs_decides_who_leads():
+    rows = [
+        ("shallow", 0.4, 0.8),
+        ("improved (mixed precision)", 0.5, 0.6),
+        ("linear classifier", 0.9, 0.9),
+    ]
+    table = pd.DataFrame(
+        [
+            (name, 0, split, faces, share)
+            for name, new, known in rows
+            for split in fer2013.SPLITS[1:]
+            for faces, share in (("new", new), ("known", known))
+        ],
+        columns=["network", "run", "split", "faces", "accuracy_share"],
+    )
+    data = interactive.by_share_data("a-figure", table, "PrivateTest")
+    states = {plain(one["name"]): one for one in data["states"]}
+    assert list(states) == [f"{share} %" for share in range(0, 101, 5)]
+    assert [one["name"] for one in states["0 %"]["rows"]] == [rows[1][0], "shallow"]
+    assert [one["name"] for one in states["100 %"]["rows"]] == ["shallow", rows[1][0]]
+    half = states["50 %"]["rows"][0]
+    assert (half["value"], plain(half["text"])) == (50.0, "60.0 %")
+    assert plain(states["50 %"]["outcome"]).startswith("Shallow is ahead of improved")
+    assert plain(states["50 %"]["outcome"]).endswith("by 5.0 points")
+
+
+def test_each_seed_more_is_judged_as_a_study_that_has_no_other():
+    every = [
+        record("shallow", curves={"validation_accuracy": 0.58 + seed / 1000}, seed=seed)
+        for seed in range(4)
+    ]
+    data = interactive.by_seeds_data("a-figure", PAPER, study(*every, IMPROVED))
+    assert [one["name"] for one in data["states"]] == ["1 seed", "2 seeds", "3 seeds", "4 seeds"]
+    of_shallow = [one["rows"][1] for one in data["states"]]
+    assert {one["name"] for one in of_shallow} == {"shallow, validation"}
+    for seeds, row in enumerate(of_shallow, 1):
+        claim = next(
+            one for one in PAPER.table_3() if one.quantity == "shallow.validation_accuracy"
+        )
+        judged = verdicts.find(PAPER, study(*every[:seeds], IMPROVED), claim)
+        assert row["text"] == tables.SIGNS[judged.verdict]
+    widths = [one["high"] - one["low"] for one in of_shallow]
+    assert widths[0] == 0 and widths[1] > widths[2] > widths[3] > 0
+    assert data["states"][3]["rows"][3]["name"] == "improved, validation (1 seed)"
+    assert "value" not in data["states"][3]["rows"][5]  # deep has no run

@@ -11,6 +11,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import synthetic
 from axe_playwright_python.sync_playwright import Axe
 from browsing import NEEDS, WCAG, Reader
 from helpers import fabricated
@@ -51,7 +52,8 @@ def small_page(tmp_path, wide_reader):
         head += f'<link rel="stylesheet" href="{address("interactive/interactive.css")}">'
         for script in NEEDS[kind]:
             head += f'<script defer src="{address(script)}"></script>'
-        figure = '<figure id="a-figure"><img alt="Described" src="data:,"></figure>'
+        picture = '<img alt="Described" src="data:,"><figcaption>Said.</figcaption>'
+        figure = f'<figure id="a-figure">{picture}</figure>'
         body = interactive.embedded(kind, data) + figure
         file = tmp_path / "page.html"
         file.write_text(f"<!doctype html><html><head>{head}</head><body>{body}</body></html>")
@@ -483,6 +485,42 @@ def test_reading_the_confusion_matrix_with_the_keyboard_alone(small_page, wide_r
     counts = metrics.confusion(IMPROVED.predictions["PublicTest"])
     begins = f"{counts.iat[1, 2]:,} of {counts.iloc[1].sum():,} disgust images"
     assert page.locator(".reading").inner_text().startswith(begins)
+
+
+# ---- sliders ------------------------------------------------------------------------------------
+
+
+def test_the_slider_takes_known_photographs_out_and_the_ranking_turns_over(report, reader):
+    page = reader.open(report / "pages" / "comparison.html")
+    slider = page.get_by_label("Share of photographs known from Training")
+    names = page.locator("#comparison-familiarity .slider th")
+    assert names.first.inner_text() == "improved"
+    slider.focus()
+    page.keyboard.press("End")
+    assert names.first.inner_text() == "shallow"
+    told = page.locator("#comparison-familiarity .slider [role=status]")
+    assert (
+        told.inner_text().replace("\u00a0", " ").startswith("100 %: Shallow is ahead of improved")
+    )
+    assert page.locator("#comparison-familiarity img").first.is_visible()
+
+
+def test_adding_seeds_with_the_keyboard_shrinks_the_intervals(small_page):
+    every = [
+        record("shallow", curves={"validation_accuracy": 0.58 + seed / 1000}, seed=seed)
+        for seed in range(4)
+    ]
+    found = synthetic.study(*every, IMPROVED)
+    page = small_page("slider", interactive.by_seeds_data("a-figure", paper.load(), found))
+    page.get_by_label("Seeds of each network").focus()
+    interval, widths = page.locator(".interval").nth(1), []
+    for key in (None, *["ArrowRight"] * 3):
+        if key:
+            page.keyboard.press(key)
+        widths.append(interval.bounding_box()["width"])
+    assert widths[1] > widths[2] > widths[3] > widths[0]
+    assert page.locator("output").inner_text() == "4 seeds"
+    assert page.locator("[role=status]").inner_text().startswith("4 seeds: ")
 
 
 # ---- what the page computes ---------------------------------------------------------------------

@@ -14,6 +14,7 @@ NEEDS = {
     "curves": ["vendor/d3.min.js", "interactive/elements.js", "interactive/curves.js"],
     "confusion": ["interactive/elements.js", "interactive/confusion.js"],
     "face": ["interactive/elements.js", "interactive/network.js", "interactive/face.js"],
+    "slider": ["interactive/elements.js", "interactive/slider.js"],
     "runs": ["interactive/elements.js", "interactive/runs.js"],
     "two-runs": [
         "vendor/d3.min.js",

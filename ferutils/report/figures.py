@@ -687,7 +687,7 @@ def familiarity(table: pd.DataFrame) -> np.ndarray:
 
 
 def means(table: pd.DataFrame) -> Axes:
-    """The validation accuracy of several runs, row by row: a point per run, the mean, its interval.
+    """The held-out accuracy of several runs, row by row: a point per run, the mean, its interval.
 
     Args:
         table: rows with columns name, seeds and measured (lists, one value per run), value (the
@@ -705,7 +705,7 @@ def means(table: pd.DataFrame) -> Axes:
     if not any(table["measured"]):
         ax.set_xlim(0, 1)
     ax.set_yticks(range(len(table)), table["name"])
-    ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="validation accuracy")
+    ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="held-out accuracy")
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     percent_axis(ax.xaxis, decimals=None)
     ax.grid(axis="x")
@@ -714,7 +714,7 @@ def means(table: pd.DataFrame) -> Axes:
         Line2D([], [], marker="s", lw=2, color=INDIGO, ms=6),
     ]
     legend_below(figure, handles, ["a run", "mean of the runs, its 95 % interval"], 2)
-    names = ("mean_share", *ENDS, "validation_accuracy_share", "seed")
+    names = ("mean_share", *ENDS, "held_out_accuracy_share", "seed")
     columns = dict(zip([*INTERVAL, "measured", "seeds"], names, strict=True))
     figure.plotted = table.explode(["seeds", "measured"]).rename(columns=columns)
     return ax

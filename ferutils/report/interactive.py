@@ -8,7 +8,8 @@ import hashlib
 import json
 import math
 import string
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from IPython.display import display
 from scipy import stats
 
 from ferutils.claims import metrics, verdicts
-from ferutils.claims.paper import Paper
+from ferutils.claims.paper import Paper, predicted
+from ferutils.claims.verdicts import Finding
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records import provenance
 from ferutils.records.examination import Examination
@@ -25,7 +27,7 @@ from ferutils.records.face import SQUARE, STEP, Face
 from ferutils.records.recipes import PAPER, Recipe
 from ferutils.records.runs import HELD_OUT, Record
 from ferutils.records.small import Trained
-from ferutils.records.study import Study
+from ferutils.records.study import Group, Study
 from ferutils.report import claim_list, face_tables, run_tables, tables
 from ferutils.report.run_tables import Row
 
@@ -34,6 +36,7 @@ NEEDS_SCRIPTS = (
     "<p>To try it, open this page in a browser with JavaScript switched on. It works from disk, "
     "too, and needs no network.</p>"
 )
+STEP_OF_SHARES = 5  # points between two states
 # Two labels of three bits each make one character, as in base64.
 CHARACTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 
@@ -193,6 +196,109 @@ def claims_data(paper: Paper) -> dict[str, Any]:
         "networks": list(PAPER),
         "places": claim_list.places(paper),
     }
+
+
+def by_share(figure: str, table: pd.DataFrame, split: str) -> None:
+    """Let the reader take known photographs out of a held-out split, and see who leads.
+
+    It stands under a static figure; call it as `curves`.
+
+    Args:
+        figure: the name of the static figure on the same page.
+        table: as `comparison_tables.by_familiarity` gives it.
+        split: the held-out split.
+    """
+    _show("slider", by_share_data(figure, table, split))
+
+
+def by_share_data(figure: str, table: pd.DataFrame, split: str) -> dict[str, Any]:
+    """What `by_share` embeds: the networks by their rank, for each share of known photographs."""
+    of_paper = table["network"].str.split().str[0].isin(PAPER)
+    some = table[(table["split"] == split) & of_paper]
+    means = some.groupby(["network", "faces"])["accuracy_share"].mean().unstack()
+    scale = _scale(means.min(axis=None), means.max(axis=None))
+    states = []
+    for known in range(0, 101, STEP_OF_SHARES):
+        mixed = means["new"] + (means["known"] - means["new"]) * known / 100
+        ranked = mixed.sort_values(ascending=False)
+        (first, second), ahead = ranked.index[:2], 100 * (ranked.iloc[0] - ranked.iloc[1])
+        rows = [
+            {"name": name, "value": scale(value), "text": tables.percent(value)}
+            for name, value in ranked.items()
+        ]
+        outcome = f"{first} is ahead of {second} by {ahead:.1f}\u00a0points".capitalize()
+        states.append({"name": tables.percent(known / 100, 0), "rows": rows, "outcome": outcome})
+    label = f"Share of photographs known from Training, {split}"
+    return {"figure": figure, "label": label, "start": 0, "states": states}
+
+
+def by_seeds(figure: str, paper: Paper, found: Study) -> None:
+    """Let the reader add seeds one by one, and see intervals shrink and verdicts settle.
+
+    It stands under a static figure; call it as `curves`.
+
+    Raises:
+        ValueError: as `verdicts.find`.
+    """
+    _show("slider", by_seeds_data(figure, paper, found))
+
+
+def by_seeds_data(figure: str, paper: Paper, found: Study) -> dict[str, Any]:
+    """What `by_seeds` embeds: the accuracies of Table 3 as so many seeds judge them."""
+    most = max(map(len, found.by_model.values()))
+    some = [Study(tuple(_first(seeds, *found.groups))) for seeds in range(1, most + 1)]
+    claims = [one for one in paper.table_3() if one.quantity.endswith("accuracy")]
+    judged = [[verdicts.find(paper, study, claim) for claim in claims] for study in some]
+    scale = _scale(*_ends([one for every in judged for one in every]))
+    states = []
+    for seeds, every in enumerate(judged, 1):
+        counts = Counter(str(one.verdict) for one in every)
+        outcome = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()).capitalize()
+        states.append(
+            {
+                "name": _seeds(seeds),
+                "rows": [_judged(one, scale, seeds) for one in every],
+                "outcome": outcome,
+            }
+        )
+    return {"figure": figure, "label": "Seeds of each network", "start": 0, "states": states}
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' * (count != 1)}"
+
+
+def _first(seeds: int, *groups: Group) -> Iterator[Group]:
+    for one in groups:
+        yield one._replace(records=one.records[:seeds])
+
+
+def _ends(found: Sequence[Finding]) -> tuple[float, float]:
+    """The least and the greatest value that a row may have to show."""
+    shown = [end for one in found if one.measured for end in predicted(one.measured)]
+    claimed = [one.claim.value for one in found]
+    return max(0.0, min(shown + claimed)), min(1.0, max(shown + claimed))
+
+
+def _scale(low: float, high: float) -> Callable[[float], float]:
+    """What gives the place of a value between two others, in % of the way."""
+    return lambda value: round(100 * min(1.0, max(0.0, float(value - low) / (high - low))), 1)
+
+
+def _judged(found: Finding, scale: Callable[[float], float], seeds: int) -> dict[str, Any]:
+    """A row of `by_seeds_data`."""
+    model, measure = found.claim.quantity.split(".")
+    has = len(found.measured)
+    row = {
+        "name": f"{model}, {measure.split('_')[0]}" + (f" ({_seeds(has)})" if has < seeds else ""),
+        "claim": scale(found.claim.value),
+        "text": tables.SIGNS[found.verdict],
+    }
+    if found.measured:
+        low, high = map(scale, predicted(found.measured))
+        row |= {"value": scale(math.fsum(found.measured) / has)}
+        row |= {"low": low, "high": high}
+    return row
 
 
 def two_runs(found: Study) -> None:
