@@ -295,7 +295,6 @@ def backends(book: Book) -> Rows:
             "Held-out accuracy": [np.mean(values), *interval(values)],
             "Deviation, points": spread(values)[1:],
             "Held-out loss": spread(scores(runs, "both_loss")),
-            "Images per second": spread(run.told["cost"]["images_per_second"] for run in runs),
             "Runs": [len(runs)],
         }
     return rows

@@ -27,7 +27,7 @@ ALIKE = {
 APART = ALIKE | {"torch": [0.60, 0.61, 0.62, 0.61, 0.61]}
 
 
-def run(backend, seed=0, accuracy=0.4, speed=100.0):
+def run(backend, seed=0, accuracy=0.4):
     """A record of the recipe under a backend."""
     recipe = RECIPES[0].model_dump(exclude_defaults=True) | {"seed": seed}
     curves = {
@@ -40,8 +40,7 @@ def run(backend, seed=0, accuracy=0.4, speed=100.0):
     environment = one.run.environment.model_copy(
         update={"backend": backend, "versions": {"keras": "3", backend: "9.8"}}
     )
-    cost = one.run.cost.model_copy(update={"images_per_second": speed})
-    described = one.run.model_copy(update={"environment": environment, "cost": cost})
+    described = one.run.model_copy(update={"environment": environment})
     return runs.Record(described, one.history, one.predictions)
 
 
@@ -145,9 +144,8 @@ def test_what_has_no_record_is_open_and_the_page_says_what_trains_it(recorded):
     figures.means(backends.means(found))
 
 
-def test_the_table_has_mean_interval_deviation_loss_and_speed():
+def test_the_table_has_mean_interval_deviation_and_loss():
     found = recorded_as(ALIKE)
-    found["torch"][0] = run("torch", 0, ALIKE["torch"][0], speed=700.0)
     row = backends.table(found).set_index("Backend").map(plain).loc["PyTorch"]
     low, high = stats.t.interval(0.95, 4, np.mean(ALIKE["torch"]), stats.sem(ALIKE["torch"]))
     assert row.to_dict() == {
@@ -156,7 +154,6 @@ def test_the_table_has_mean_interval_deviation_loss_and_speed():
         "Held-out accuracy (95 % interval)": f"42.0 % ({100 * low:.1f}–{100 * high:.1f})",
         "Deviation, points": f"{100 * np.std(ALIKE['torch'], ddof=1):.1f}",
         "Held-out loss (nats)": "1.500 ± 0.000",
-        "Images per second": "220 ± 268",
     }
 
 

@@ -154,7 +154,7 @@ def table(found: Found) -> pd.DataFrame:
     """What was measured under each backend.
 
     Columns: Backend; Runs; Version; Held-out accuracy (95 % interval); Deviation, points; Held-out
-    loss (nats); Images per second.
+    loss (nats).
     """
     return pd.DataFrame([_row(backend, some) for backend, some in found.items()])
 
@@ -162,18 +162,16 @@ def table(found: Found) -> pd.DataFrame:
 def _row(backend: str, some: Sequence[Record]) -> dict[str, str]:
     versions = dict.fromkeys(one.run.environment.versions.get(backend, "–") for one in some)
     columns = ("Version", "Held-out accuracy (95 % interval)", "Deviation, points",
-               "Held-out loss (nats)", "Images per second")  # fmt: skip
+               "Held-out loss (nats)")  # fmt: skip
     shown = dict.fromkeys(columns, OPEN)
     if some:
         values = [score(one, "both_accuracy") for one in some]
-        speed = [one.run.cost.images_per_second for one in some]
         loss = [score(one, "both_loss") for one in some]
         texts = (
             ", ".join(versions),
             with_interval(_mean(values)) if len(values) > 1 else percent(values[0]),
             f"{100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else "–",
             spread(loss, "{:.3f}".format),
-            spread(speed, "{:,.0f}".format),
         )
         shown = dict(zip(columns, texts, strict=True))
     return {"Backend": NAMES[backend], "Runs": str(len(some))} | shown
