@@ -303,6 +303,11 @@ def places(paper: Paper) -> list[str]:
     return sorted({name for one in every for name in _places(one.place)}, key=_rank)
 
 
+def place(text: str) -> tuple[str, int]:
+    """The first part of the paper that a claim's place names, and its rank in the paper's order."""
+    return _places(text)[0], _rank(text)
+
+
 def _places(place: str) -> list[str]:
     """The parts of the paper that a place names, one by one and without paragraphs."""
     found = []
