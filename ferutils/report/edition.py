@@ -87,5 +87,5 @@ def _mark(sign: str, claim: str) -> str:
     mark, _, word = sign.partition("\u00a0")
     return (
         f'<a class="verdict-{word.replace(" ", "-")}" href="claims.html#claim-{claim}" '
-        f'title="{word}">{mark}<span class="unseen"> {word}</span></a>'
+        f'title="{word}" aria-label="{word}">{mark}</a>'
     )
