@@ -62,7 +62,7 @@ def test_a_reduced_run_says_how_many_images_it_saw():
 def test_of_several_runs_it_is_said_which_ones_are_special():
     whole, reduced = record(run=made_by()), record(train_images=7178, seed=3, run=made_by())
     text = warning_of(prose.notice(whole, reduced))
-    assert "This holds of shallow (reduced), train images 7178, seed 3." in text
+    assert "This holds of shallow (reduced), 7178 training images, seed 3." in text
     assert "seed 0" not in text
     assert prose.notice(whole, whole) is None
 
@@ -238,7 +238,7 @@ def test_the_nearest_reading_and_what_is_untrained_are_told():
     assert told.startswith("Nearest to Table 3: the shallow network as ")
     assert "as printed in 2 of 4 figures" in told and "as in the text in 2 of 4 figures" in told
     open_ones = prose.untrained(found, "text", "batch size").data
-    assert open_ones.endswith("which the paper does not state: shallow, batch size 32")
+    assert open_ones.endswith("which the paper does not state: batch size 32 (shallow)")
     assert not prose.untrained(found, "text").data
 
 

@@ -57,7 +57,7 @@ def test_reduced_runs_and_other_parts_are_no_readings():
         ],
     )
     assert set(tried(found, "text")["recipe"]) == {"as printed"}
-    assert set(tried(found, "text", "weights")["recipe"]) == {"as printed", "max norm 1.0"}
+    assert set(tried(found, "text", "weights")["recipe"]) == {"as printed", "max norm 1"}
     assert tried(study(), "text").empty and reading_tables.final_figures(tried(study())).empty
 
 
@@ -71,10 +71,10 @@ def test_recipes_without_a_run_are_named_by_the_part_that_asks_for_them():
         ],
     )
     assert reading_tables.untrained(found, "batch size", "longer", "order") == {
-        "Another batch size, which the paper does not state": ["shallow, batch size 128"],
-        "More epochs, which the paper wishes for, with and without augmentation": [
-            "deep, epochs 60"
-        ],
+        "Another batch size, which the paper does not state": {"batch size 128": ["shallow"]},
+        "More epochs, which the paper wishes for, with and without augmentation": {
+            "60 epochs": ["deep"]
+        },
     }
 
 

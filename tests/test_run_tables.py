@@ -43,11 +43,11 @@ def test_every_run_of_the_study_has_a_name_of_its_own():
     [
         ({"model": "shallow"}, "shallow, seed 0"),
         ({"model": "improved", "batch_size": 32, "seed": 2}, "improved, batch size 32, seed 2"),
-        ({"model": "deep", "train_images": 700}, "deep (reduced), train images 700, seed 0"),
+        ({"model": "deep", "train_images": 700}, "deep (reduced), 700 training images, seed 0"),
         ({"model": "improved_text"}, "improved_text, seed 0"),
         (
             {"model": "shallow", "augmentation": "generator", "zoom": 0.0},
-            "shallow, augmentation generator, zoom 0, seed 0",
+            "shallow, augmented, zoom 0, seed 0",
         ),
     ],
 )

@@ -55,6 +55,18 @@ DROPOUT = ("dropout_convolution", "dropout_dense")
 GENERATOR = {"flip": True, "rotation": 10.0, "shift": 0.1, "zoom": 0.1}
 NO_AUGMENTATION = {"flip": False, "rotation": 0.0, "shift": 0.0, "zoom": 0.0}
 
+# How a setting that is not the usual one is told; any other by its name and its value.
+TOLD = {
+    "epochs": "{} epochs",
+    "augmentation": "augmented",
+    "order": "one order for all epochs",
+    "train_images": "{} training images",
+    "evaluation_images": "{} held-out images",
+    "validation_split": "{} as validation",
+    "kept_epoch": "best epoch kept",
+    "precision": "mixed precision",
+}
+
 # Notebook parameters that say where things are, not what is trained.
 PLACES = ("data",)
 INJECTED_PATHS = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")  # by its option --inject-paths
@@ -197,11 +209,10 @@ class Recipe(BaseModel):
     @property
     def variant(self) -> str:
         """The recipe in words but for its seed: the network and what is special."""
-        own = self.in_words()
-        usual = make(model=self.model, augmentation=self.augmentation).in_words()
-        usual |= {"augmentation": "none", "seed": str(self.seed)}
-        special = [f"{name} {value}" for name, value in own.items() if value != usual[name]]
-        return ", ".join([self.model + (" (reduced)" if self.reduced else ""), *special])
+        usual = make(model=self.model, augmentation=self.augmentation).model_dump()
+        usual |= {"augmentation": "none", "seed": self.seed}
+        special = {name: value for name, value in self.model_dump().items() if value != usual[name]}
+        return ", ".join([self.model + (" (reduced)" if self.reduced else ""), *told(special)])
 
     def in_words(self) -> dict[str, str]:
         """Every parameter in words, in the order of the recipe."""
@@ -218,6 +229,12 @@ class Recipe(BaseModel):
         start = "papermill" if self.dataset == "drawn" else "FER2013=PATH papermill"
         notebook = f"notebooks/{self.printed_model}.ipynb"
         return f"{start} --log-output {notebook} out.ipynb {self.options()}".rstrip()
+
+
+def told(settings: Mapping[str, Any]) -> list[str]:
+    """Settings that are not the usual ones, by field, in words."""
+    forms = {name: TOLD.get(name, f"{name.replace('_', ' ')} {{}}") for name in settings}
+    return [forms[name].format(_in_words(value)) for name, value in settings.items()]
 
 
 def _in_words(value: Any) -> str:

@@ -13,7 +13,7 @@ from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records import probes
 from ferutils.records.keeping import HELD_OUT
 from ferutils.records.probes import CHANGES, Changed, Probe, Probed
-from ferutils.records.runs import Predictions, Record
+from ferutils.records.runs import Predictions
 from ferutils.records.study import Study
 from ferutils.report.tables import listed, network, percent, spread
 
@@ -44,16 +44,11 @@ KERNELS = ["network", "seed", "layer", "number", "depth", "norm_start", "norm_en
 KERNELS += ["spectral_norm", "largest", "changed_share", "size"]
 
 
-def name(record: Record) -> str:
-    """The network of a run, with all that sets its training apart but for the seed."""
-    return record.recipe.variant.replace("precision mixed_bfloat16", "mixed precision")
-
-
 def by_network(probed: Sequence[Probed]) -> dict[str, list[Probe]]:
     """The probes of each network, in the order of seeds."""
     found: dict[str, list[Probe]] = {}
     for one in probed:
-        found.setdefault(name(one.record), []).append(one.probe)
+        found.setdefault(one.record.recipe.variant, []).append(one.probe)
     return found
 
 
@@ -65,7 +60,7 @@ def steps(probed: Sequence[Probed]) -> pd.DataFrame:
     """
     rows = []
     for record, probe in probed:
-        whose = {"network": name(record), "seed": record.recipe.seed}
+        whose = {"network": record.recipe.variant, "seed": record.recipe.seed}
         for kind, (unit, strengths) in CHANGES.items():
             found = [None, *(one for one in probe.changed if one.kind == kind)]
             for step, change in enumerate(found):
@@ -181,7 +176,7 @@ def layers(probed: Sequence[Probed]) -> pd.DataFrame:
         for place, one in enumerate(probe.weights):
             rows.append(
                 {
-                    "network": name(record),
+                    "network": record.recipe.variant,
                     "seed": record.recipe.seed,
                     "layer": one.layer,
                     "number": place + 1,

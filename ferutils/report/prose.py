@@ -336,7 +336,11 @@ def untrained(found: Study, *parts: str) -> Markdown:
         ValueError: as `study.load`.
     """
     asked = reading_tables.untrained(found, *parts)
-    lines = [f"- {question}: {'; '.join(recipes)}" for question, recipes in asked.items()]
+    lines = [
+        f"- {question}: "
+        + "; ".join(f"{recipe} ({', '.join(networks)})" for recipe, networks in recipes.items())
+        for question, recipes in asked.items()
+    ]
     head = "Not trained yet; `make study FER2013=PATH` does it:\n\n" if lines else ""
     return Markdown(head + "\n".join(lines))
 

@@ -12,6 +12,7 @@ from ferutils.claims import metrics
 from ferutils.claims.paper import Paper
 from ferutils.claims.verdicts import score
 from ferutils.records import study
+from ferutils.records.recipes import told
 from ferutils.records.runs import HELD_OUT, Predictions, Record
 from ferutils.records.study import Group, Study
 from ferutils.report.tables import percent, spread
@@ -54,7 +55,7 @@ def _named(group: Group) -> str:
     differing = {name: value for name, value in group.recipe.differing().items() if name != "seed"}
     if "model" in differing:
         return TEXT
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in differing.items())
+    return ", ".join(told(differing))
 
 
 def final_figures(tried: pd.DataFrame) -> pd.DataFrame:
@@ -94,20 +95,18 @@ def nearest(tried: pd.DataFrame) -> dict[str, dict[str, int]]:
     }
 
 
-def untrained(found: Study, *parts: str) -> dict[str, list[str]]:
-    """By part of the study, in its words, the recipes without any run.
+def untrained(found: Study, *parts: str) -> dict[str, dict[str, list[str]]]:
+    """By part of the study, in its words, the recipes without any run, each with its networks.
 
     Raises:
         ValueError: as `study.load`.
     """
-    every = {
-        question: [
-            f"{one.recipe.model}, {_named(one)}" for one in found.part(part) if not one.records
-        ]
-        for part, question in study.load().parts.items()
-        if part in parts
-    }
-    return {question: some for question, some in every.items() if some}
+    asked: dict[str, dict[str, list[str]]] = {}
+    for part, question in study.load().parts.items():
+        for one in found.part(part) if part in parts else ():
+            if not one.records:
+                asked.setdefault(question, {}).setdefault(_named(one), []).append(one.recipe.model)
+    return asked
 
 
 def called_validation(found: Study) -> pd.DataFrame:
