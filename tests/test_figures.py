@@ -143,6 +143,15 @@ def test_familiarity_has_a_line_for_each_run_and_one_for_their_mean():
         assert drawn == [(0.5, 0.7), (0.6, 0.8), (0.55, 0.75)]
 
 
+ON_FACES = FAMILIARITY.replace({"faces": {"known": "all"}})
+
+
+def test_accuracies_have_a_mark_for_each_run_and_one_for_their_mean():
+    for ax in figures.accuracies(ON_FACES):
+        drawn = [tuple(line.get_xdata().round(6)) for line in ax.lines]
+        assert drawn == [(0.7, 0.8), (0.75,), (0.5, 0.6), (0.55,)]  # all images, then new faces
+
+
 LEADS = pd.DataFrame(
     [
         ("deep and shallow", "3 and 5", split, faces, value, value - 0.02, value + 0.02, 0.9, 0.01)
@@ -622,6 +631,7 @@ DRAWINGS = {
     "class balance": lambda: figures.class_balance(PUBLISHED.counts),
     "architecture": lambda: figures.architecture(layers("deep")),
     "means": lambda: figures.means(MEANS),
+    "accuracies": lambda: figures.accuracies(ON_FACES),
     "familiarity": lambda: figures.familiarity(FAMILIARITY),
     "forest": lambda: figures.forest(LEADS),
     "readings": lambda: figures.readings(READINGS),

@@ -105,6 +105,29 @@ def held_out(found: Study, linear: Linear, human: Human, examined: Examination) 
     return pd.concat([frame, pd.DataFrame([people | {"Network": "people, as published"}])])
 
 
+def accuracies(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
+    """`held_out`'s accuracies as numbers, for `figures.accuracies`.
+
+    Returns:
+        A row per run of a network, ensemble or baseline, split and kind of faces: network, run,
+        split, faces ("new", "all"), accuracy_share.
+
+    Raises:
+        ValueError: as `contenders`.
+    """
+    return pd.DataFrame(
+        [
+            (one.name, run, split, faces, metrics.accuracy(answers[split]).value)
+            for one in contenders(found, linear)
+            for run, every in enumerate(one.answers)
+            for faces in ("new", "all")
+            for answers in [_faces(every, examined, faces)]
+            for split in HELD_OUT
+        ],
+        columns=["network", "run", "split", "faces", "accuracy_share"],
+    )
+
+
 def _faces(answers: Answers, examined: Examination, which: str) -> Answers:
     """The answers to all held-out faces, or to those whose photograph is in Training, or not."""
     if which == "all":

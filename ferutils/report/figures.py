@@ -686,6 +686,43 @@ def familiarity(table: pd.DataFrame) -> np.ndarray:
     return axes[0]
 
 
+def accuracies(table: pd.DataFrame) -> np.ndarray:
+    """Accuracy on new faces and on all: a row per network, a point per run, a bar for their mean.
+
+    Args:
+        table: rows with columns network, run, split, faces ("new", "all"), accuracy_share.
+
+    Returns:
+        The axes, one per split.
+    """
+    splits, networks = (table[column].unique() for column in ("split", "network"))
+    height = 1.2 + 0.42 * len(networks)
+    figure, axes = plt.subplots(1, len(splits), figsize=(WIDTH, height), sharey=True, squeeze=False)
+    marks = {"new": (INDIGO, "o", -0.16), "all": (GREY, "D", 0.16)}
+    for ax, split in zip(axes[0], splits):
+        for (network, faces), some in table[table["split"] == split].groupby(["network", "faces"]):
+            colour, mark, off = marks[faces]
+            place, values = list(networks).index(network) + off, some["accuracy_share"]
+            ax.plot(values, [place] * len(values), mark, mfc="none", mec=colour, ms=5)
+            ax.plot(values.mean(), place, "|", color=colour, ms=11, mew=2)
+        ax.set_title(split)
+        ax.grid(axis="x")
+        ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        percent_axis(ax.xaxis)
+    axes[0, 0].set_yticks(range(len(networks)), networks)
+    axes[0, 0].invert_yaxis()
+    handles = [
+        *(
+            Line2D([], [], marker=mark, ls="", mfc="none", mec=one)
+            for one, mark, _ in marks.values()
+        ),
+        Line2D([], [], marker="|", ls="", color=INK, ms=11, mew=2),
+    ]
+    legend_below(figure, handles, ["new faces", "all images", "mean of the runs"], 3)
+    figure.plotted = table
+    return axes[0]
+
+
 def means(table: pd.DataFrame) -> Axes:
     """The held-out accuracy of several runs, row by row: a point per run, the mean, its interval.
 
