@@ -1,10 +1,13 @@
-"""What a page tells who passes it on: description, address and picture; the map."""
+"""What a page tells who passes it on: description, address and picture; the map, the version."""
 
+import re
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 from browsing import PAGES
 from bs4 import BeautifulSoup
+from helpers import each
 from PIL import Image
 from sphinx.testing.util import SphinxTestApp
 
@@ -143,9 +146,27 @@ def test_the_site_is_where_github_pages_publishes_it(monkeypatch, repository, si
 
 # ---- the report ---------------------------------------------------------------------------------
 
+VERSION = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())["version"]
+
 
 def test_every_page_has_a_description_of_its_own(report):
     pages = [BeautifulSoup((report / f"{page}.html").read_text(), "html.parser") for page in PAGES]
     found = [told(page)["description"] for page in pages]
     assert len(set(found)) == len(PAGES)
     assert all(20 < len(text) <= 202 for text in found)
+
+
+@each("page", PAGES)
+def test_every_page_names_the_version_and_leads_to_what_changed(report, page):
+    file = report / f"{page}.html"
+    footer = BeautifulSoup(file.read_text(), "html.parser").select_one("footer.bd-footer-content")
+    assert f"Version {VERSION}" in footer.get_text()
+    link = footer.find("a", string="What changed")["href"]
+    assert (file.parent / link.removesuffix("#")).resolve() in (report / "log.html", file.parent)
+
+
+def test_the_changelog_begins_with_this_version_and_says_of_each_which_verdicts_changed():
+    text = (paths.BOOK / "log.md").read_text()
+    versions = re.split(r"^## Version ", text, flags=re.MULTILINE)[1:]
+    assert versions[0].startswith(f"{VERSION},")
+    assert all("### Which verdicts changed" in one for one in versions)

@@ -3,6 +3,7 @@
 Offers Colab and Binder where the public repository is known, and every page a way to the citation.
 """
 
+import importlib.metadata
 import shutil
 from pathlib import Path
 
@@ -42,10 +43,14 @@ def _configure(app, config):
 
 
 def _offer(app, pagename, templatename, context, doctree):
-    """Lead to the citation in the footer, to the notebook and the PDF in the download menu."""
+    """Lead to changes and citation in the footer, to the notebook and the PDF in the menu."""
     to = context["pathto"]
     cite = to("reproduce").removesuffix("#") + "#cite"  # "#" is how a page names itself
-    context["theme_extra_footer"] = f'<p><a href="{cite}">Cite this report</a></p>'
+    version = importlib.metadata.version("ferutils")
+    context["theme_extra_footer"] = (
+        f'<p>Version {version} · <a href="{to("log")}">What changed</a> · '
+        f'<a href="{cite}">Cite this report</a></p>'
+    )
     groups = {group["label"]: group.get("buttons", []) for group in context["header_buttons"]}
     buttons = groups.get("download-buttons", [])  # none where there is no source, as in the search
     if buttons and printing.browser():
