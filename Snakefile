@@ -97,7 +97,8 @@ PYTHON = shlex.quote(sys.executable)
 JUPYTER_BOOK = shlex.quote(str(Path(sys.executable).with_name("jupyter-book")))
 # With KEEP_GOING=1 a failed page is shown with its error, in a report that calls itself incomplete.
 KEEP_GOING = "--keep-going" if os.environ.get("KEEP_GOING") == "1" else ""
-PDF = ["_build/html/report.pdf"] if printing.browser() else []  # where a browser can print it
+# Where a browser can print them.
+PDF = ["_build/html/report.pdf", "_build/html/summary.pdf"] if printing.browser() else []
 HTML, SEAL = "_build/html", "_build/html.sums"
 PAPERMILL = f"{PYTHON} -m papermill --no-progress-bar -k python3"
 
@@ -158,12 +159,13 @@ rule book:
         PDF,
 
 
-# The whole report on paper; its pages offer it.
+# The whole report on paper, and in short; its pages offer both.
 rule pdf:
     input:
         "_build/html/index.html",
     output:
         "_build/html/report.pdf",
+        "_build/html/summary.pdf",
     shell:
         "{PYTHON} -m ferutils.site.printing _build/html {output}"
 

@@ -64,11 +64,21 @@ def test_styles_and_images_are_found_from_the_folder_of_the_report_and_nothing_r
     assert not whole("script")
 
 
+def test_the_summary_is_the_first_page_without_what_leads_elsewhere(small):
+    whole = BeautifulSoup(printing.summary(small), "html.parser")
+    assert [title.get_text() for title in whole("h1")] == ["First"]
+    assert whole.select_one("article > p").get_text().startswith("A small report, version ")
+    assert [link["href"] for link in whole.select("article a")] == [
+        "#pages-first--same",
+        "https://example.org/#x",
+    ]
+
+
 def test_without_a_browser_it_says_what_to_install(small, monkeypatch):
     monkeypatch.setattr(printing, "BROWSERS", ("no-such-browser",))
     with pytest.raises(ValueError, match=EXPLAINED):
-        printing.write(small, small / "report.pdf")
-    assert not (small / "report.pdf").exists() and not (small / printing.TOGETHER).exists()
+        printing.write(small, small / "report.pdf", small / "summary.pdf")
+    assert {path.name for path in small.glob("*")} == {"index.html", "other.html", "pages"}
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +139,19 @@ def test_every_link_leads_to_a_place_in_the_document_or_to_the_web(pdf):
                 assert link["/A"]["/URI"].startswith(("https://", "http://"))
                 web += 1
     assert places > len(pdf.pages) and web
+
+
+def test_the_summary_has_two_pages_with_the_first_figure_and_what_the_paper_concludes(report, pdf):
+    short = PdfReader(report / "summary.pdf")
+    assert len(short.pages) == 2
+    words = squeezed("\n".join(page.extract_text() for page in short.pages))
+    first = page_of(report, PAGES[0])
+    kept = ("#does-it-reproduce > h1", "#introduction-claimed .caption-text")
+    for selector in (*kept, "#introduction-key .caption-text"):
+        assert squeezed(first.select_one(selector).get_text().removesuffix("#")) in words
+    for section in printing.WAYS:
+        title = first.select_one(f"#{section} h2").get_text().removesuffix("#")
+        assert squeezed(title) not in words
 
 
 def test_the_paper_names_no_folder_of_the_machine(report, pdf, words):

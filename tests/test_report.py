@@ -123,6 +123,7 @@ def test_only_pages_with_interactive_parts_load_their_scripts(report, opened):
         loaded = {one.split("?")[0] for one in static}
         own = {one for one in loaded if one.startswith(("interactive/", "vendor/d3"))}
         needed = {script for kind in parts for script in NEEDS[kind]}
+        needed |= {"interactive/previews.js"} if '<template id="previews">' in text else set()
         assert own == needed | ({"interactive/interactive.css"} if parts else set()), (page, view)
     assert "data-interactive" not in (report / "pages" / "introduction.html").read_text()
 

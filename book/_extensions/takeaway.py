@@ -3,6 +3,7 @@
 Offers Colab and Binder where the public repository is known, and every page a way to the citation.
 """
 
+import importlib.metadata
 import shutil
 from pathlib import Path
 
@@ -15,14 +16,8 @@ from ferutils.site import exporting, printing
 FOLDER = "_downloads"
 # What .github/workflows/report.yml writes: the reproduction's files, and the notebooks in pages/.
 BRANCH = "notebooks"
-# Printed once the pages are there, where a browser can.
-PDF = {
-    "type": "link",
-    "text": "whole report, .pdf",
-    "icon": "fas fa-book",
-    "tooltip": "Download the whole report as PDF",
-    "label": "download-report-button",
-}
+# Printed once the pages are there, where a browser can: by file, what it is.
+PDF = {"report.pdf": "whole report, .pdf", "summary.pdf": "summary on two pages, .pdf"}
 
 
 def _configure(app, config):
@@ -42,14 +37,28 @@ def _configure(app, config):
 
 
 def _offer(app, pagename, templatename, context, doctree):
-    """Lead to the citation in the footer, to the notebook and the PDF in the download menu."""
+    """Lead to changes and citation in the footer, to notebook and PDF in the download menu."""
     to = context["pathto"]
     cite = to("reproduce").removesuffix("#") + "#cite"  # "#" is how a page names itself
-    context["theme_extra_footer"] = f'<p><a href="{cite}">Cite this report</a></p>'
+    version = importlib.metadata.version("ferutils")
+    context["theme_extra_footer"] = (
+        f'<p>Version {version} · <a href="{to("log")}">What changed</a> · '
+        f'<a href="{cite}">Cite this report</a></p>'
+    )
     groups = {group["label"]: group.get("buttons", []) for group in context["header_buttons"]}
     buttons = groups.get("download-buttons", [])  # none where there is no source, as in the search
     if buttons and printing.browser():
-        buttons.append(PDF | {"url": to("report.pdf", resource=True)})
+        buttons += [
+            {
+                "type": "link",
+                "text": text,
+                "icon": "fas fa-book",
+                "tooltip": f"Download: {text}",
+                "label": f"download-{Path(file).stem}-button",
+                "url": to(file, resource=True),
+            }
+            for file, text in PDF.items()
+        ]
     if context.get("page_source_suffix") != ".ipynb":
         return
     own = next(one for one in buttons if one.get("label") == "download-source-button")

@@ -168,6 +168,16 @@ def repository() -> str | None:
     return found[1] if found else None
 
 
+def site() -> str | None:
+    """Where GitHub Pages publishes the report, with a slash at its end; None where not known."""
+    named = repository()
+    if named is None:
+        return None
+    owner, name = named.lower().split("/")[0], named.split("/")[1]
+    host = f"{owner}.github.io"
+    return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
+
+
 def _git(*arguments: str) -> str:
     """What git says of this repository, and not of another one that its folder may lie in."""
     # The folder may belong to another user, as in a container, where git would refuse.

@@ -180,7 +180,7 @@ def _decides(chosen: Selection) -> str:
         differ = "differ" if p_value < ALPHA else "do not differ by more than folds do by chance"
         found.append(
             f"{factor.replace('_', ' ').capitalize()}: the cells with the paper's other value "
-            f"{differ} (Friedman, p {metrics.printed_p_value(p_value)})."
+            f"{differ} (Friedman's test, p {metrics.printed_p_value(p_value)})."
         )
     return " ".join(found)
 

@@ -1,8 +1,8 @@
-"""The built report -> one PDF: its pages as one document, printed by Chromium.
+"""The built report -> PDF, printed by Chromium: its pages as one document, and a summary.
 
-Reads the folder of the built report; writes the PDF whole or not at all. What Jupyter Book's
+Reads the folder of the built report; writes each PDF whole or not at all. What Jupyter Book's
 `pdfhtml` lacks: bookmarks, page numbers, opened boxes, and a browser other than Playwright's own.
-Used as `python -m ferutils.site.printing HTML_FOLDER PDF`.
+Used as `python -m ferutils.site.printing HTML_FOLDER PDF SUMMARY_PDF`.
 """
 
 import io
@@ -10,15 +10,23 @@ import posixpath
 import shutil
 import sys
 from html import escape
+from importlib.metadata import version
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
 from pypdf import PdfWriter
 
 from ferutils import storage
+from ferutils.records import provenance
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TOGETHER = ".printed.html"  # for as long as the printing takes
+# The sections of the first page that lead through the report, which its summary does without.
+WAYS = (
+    "how-to-read-this-report",
+    "the-paper-s-figures-and-tables-in-this-report",
+    "where-these-numbers-come-from",
+)
 # Milliseconds: a machine that trains beside leaves a browser little time.
 PATIENCE = 300_000
 SETTINGS = {
@@ -63,28 +71,54 @@ def together(html: Path) -> str:
         html: the folder of the built report.
     """
     pages = names(html)
-    whole = _soup(html / f"{pages[0]}.html")
+    articles = [_article(html, page, set(pages)) for page in pages]
+    return _document(html, pages[0], _contents(_title(html, pages[0]), articles), *articles)
+
+
+def summary(html: Path) -> str:
+    """The first page of a built report as a document, under a line that names the report.
+
+    Args:
+        html: the folder of the built report.
+    """
+    first = names(html)[0]
+    article = _article(html, first, {first})
+    for section in article.select(", ".join(f"#{_anchor(first, one)}" for one in WAYS)):
+        section.decompose()
+    about = f"{_title(html, first)}, version {version('ferutils')}: the report in short"
+    source = " · ".join(filter(None, [about, provenance.site()]))
+    article.insert(0, _parsed(f"<p>{escape(source, quote=False)}</p>"))
+    return _document(html, first, article)
+
+
+def _title(html: Path, first: str) -> str:
+    page = _soup(html / f"{first}.html")
+    return page.select_one(".navbar-brand .title, .logo__title").get_text(strip=True)
+
+
+def _document(html: Path, first: str, *parts: Tag) -> str:
+    """Parts as one document that looks as the report's first page does, and runs nothing."""
+    whole = _soup(html / f"{first}.html")
     for script in whole("script"):
         script.decompose()
     for name in ("href", "src"):  # of the head
         for tag in whole.head.find_all(attrs={name: True}):
-            tag[name] = _target(pages[0], tag[name])
-    title = whole.select_one(".navbar-brand .title, .logo__title").get_text(strip=True)
-    articles = [_article(html, page, set(pages)) for page in pages]
+            tag[name] = _target(first, tag[name])
     body = _parsed('<body class="printed"><main class="bd-content"></main></body>')
-    body.main.extend([_contents(title, articles), *articles])
+    body.main.extend(parts)
     whole.body.replace_with(body)
-    whole.title.string = title
+    whole.title.string = _title(html, first)
     whole.html["data-theme"] = "light"
     return str(whole)
 
 
-def write(html: Path, pdf: Path) -> None:
-    """Print the whole report.
+def write(html: Path, pdf: Path, short: Path) -> None:
+    """Print the whole report, and its summary.
 
     Args:
         html: the folder of the built report.
         pdf: the file to write.
+        short: the file to write the summary into.
 
     Raises:
         ValueError: no browser is installed.
@@ -94,12 +128,13 @@ def write(html: Path, pdf: Path) -> None:
             f"Expected one of {', '.join(BROWSERS)} to print the report. Received: none in PATH. "
             "Install Chromium (on Debian: apt-get install chromium)."
         )
-    document, file = together(html), html / TOGETHER
-    file.write_text(document, encoding="utf-8")
-    try:
-        storage.write_whole(pdf, _bookmarked(_printed(file), document))
-    finally:
-        file.unlink()
+    file = html / TOGETHER
+    for path, document in ((pdf, together(html)), (short, summary(html))):
+        file.write_text(document, encoding="utf-8")
+        try:
+            storage.write_whole(path, _bookmarked(_printed(file), document))
+        finally:
+            file.unlink()
 
 
 def _printed(file: Path) -> bytes:
@@ -192,4 +227,4 @@ def _parsed(text: str) -> BeautifulSoup:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), Path(sys.argv[2]))
+    write(*map(Path, sys.argv[1:]))
