@@ -506,6 +506,22 @@ def test_published_images_are_put_into_their_official_splits(published, tmp_path
     assert not [note for note in notes if "another split" in note]
 
 
+def test_a_copy_divided_anew_is_known_by_its_label(tmp_path, monkeypatch):
+    arrays = tiny()
+    images, labels = arrays["Training"]
+    one, other = int(labels[0]), int((labels[0] + 1) % 7)
+    place = np.flatnonzero(arrays["PublicTest"][1] == other)[0]
+    arrays["PublicTest"][0][place] = images[0]
+    dataset = fer2013.make_dataset("fer2013", arrays)
+    (tmp_path / "index").write_bytes(index.pack(dataset))
+    monkeypatch.setattr(index, "INDEX", tmp_path / "index")
+    index._published.cache_clear()
+    found, again, _ = index.places([images[0].tobytes()] * 3, [("PublicTest", one)] * 3)
+    index._published.cache_clear()
+    assert found == [("Training", one), ("PublicTest", other), None]
+    assert again == [False, False, True]
+
+
 def test_what_is_left_out_or_contradicts_itself_is_told(tmp_path):
     members = tree()
     first = next(name for name in members if "PublicTest" in name)
@@ -950,6 +966,13 @@ def test_pickles_are_never_loaded(name, tmp_path, cache, monkeypatch):
         (tmp_path / name).write_bytes(pickle.dumps(Evil()))
     refused(tmp_path / name, cache, "Pickles are never loaded")
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int64])
+def test_arrays_of_other_numbers_are_told(kind, tmp_path, cache):
+    path = tmp_path / "fer.npy"
+    np.save(path, tiny()["Training"][0].astype(kind))
+    refused(path, cache, "1 array files without images of 48 x 48 grey levels")
 
 
 def test_unknown_kind_of_file(tmp_path, cache):

@@ -178,6 +178,8 @@ def _faces(contents: containers.Contents, notes: dict[str, list[str]], alone: bo
             found = list(_rows(kind, stream, name, title))
             if {face.split for face in found if face.label is not None} >= set(SPLITS):
                 whole = found
+            if not found:
+                contents.leave_out(f"{kind} files without images of 48 x 48 grey levels, 0 to 255")
             faces += found
         elif name.endswith(".cls"):  # beside an image of a webdataset
             labels[name.removesuffix(".cls")] = stream.read(16).strip().decode(errors="replace")
