@@ -47,12 +47,12 @@ ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/.cache/home
 $(shell mkdir -p .cache/home)
 endif
-# A .venv knows its folder: where the project was moved or copied, it is set up anew.
+# A .venv knows its folder and its Python: where the project was moved or copied, or that Python was
+# removed, it is set up anew; so is one whose set-up was interrupted.
 ifneq ($(wildcard .venv/pyvenv.cfg),)
-ifneq ($(shell grep -F " $$(pwd -P)/.venv" .venv/pyvenv.cfg >/dev/null 2>&1 && echo yes),yes)
-$(info This folder was moved or copied since its .venv was set up.)
+ifneq ($(shell [ -x $(BIN)/python ] && grep -F " $$(pwd -P)/.venv" .venv/pyvenv.cfg >/dev/null 2>&1 && echo yes),yes)
+$(info Since .venv was set up, this folder was moved or copied, or its Python was removed.)
 $(READY): moved
-ANEW = --clear
 endif
 endif
 
@@ -164,13 +164,13 @@ $(READY): requirements.txt pyproject.toml
 	    "Received: $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up .venv (a few minutes at most) ..."
 	@[ ! -L .venv ] || rm .venv # the environment that a link leads to is another project's
-	@$(PYTHON) -m venv $(ANEW) .venv
+	@$(PYTHON) -m venv $(if $(filter moved,$^)$(if $(wildcard $@),,new),--clear) .venv
 	@# The user's settings of pip may lead elsewhere; --target goes before theirs.
 	@env -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 $(BIN)/python -m pip install \
 	  --quiet --disable-pip-version-check --upgrade --target .venv/uv uv==$(UV)
 	@ln -sf ../uv/bin/uv $(BIN)/uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@UV_REQUIRE_HASHES=0 $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 
 lock: $(READY)

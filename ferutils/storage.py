@@ -21,6 +21,7 @@ DEEPEST_YAML = 20  # levels; ours have five
 # Why a folder cannot be written to, which whoever owns the machine can change, and how.
 REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space there, or name another folder")
 REMEDIES |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "Name another folder")
+REMEDIES[errno.ENOENT] = "Make it, or name another folder"
 REMEDIES[errno.EFBIG] = "Raise the limit on the size of files (ulimit -f), or name another folder"
 OTHER_FOLDER = "with FERUTILS_CACHE or FERUTILS_RUNS, or TMPDIR for temporary files"
 

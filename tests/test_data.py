@@ -4,6 +4,7 @@ import bz2
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import os
 import pickle
@@ -316,6 +317,18 @@ def by_validation():
     }
 
 
+def by_splits(*folders):
+    """The image folder with a folder of this name for each split, and numbered files."""
+    parts = dict(zip(SIZES, folders, strict=True))
+    found = {}
+    for name, content in tree().items():
+        if content.startswith(b"\x89PNG"):
+            _, emotion, base = name.split("/")
+            split, number = base.split("_")
+            found[f"{parts[split].format(emotion)}/im{number}"] = content
+    return found
+
+
 def copies():
     """Name of the source -> its files; one unnamed file is the source itself."""
     text = csv_bytes()
@@ -333,8 +346,20 @@ def copies():
     yield "validation folder", by_validation()
     yield "numbers", renamed(**numbers)
     yield "numbers and words", renamed(**both)
+    for what in ("class_{}", "0{}", "({}) {}", "{}: {} faces"):
+        own = {e: what.format(label, e) for e, label in numbers.items()}
+        yield f"classes as {what}", renamed(**own)
+    yield "misspelt class", renamed(surprise="Suprise")
+    yield "splits and classes in one folder", by_splits("train_{}", "val_{}", "test_{}")
+    for parts in (
+        "train public private",
+        "trainset evalset testset",
+        "train test_public test_private",
+    ):
+        yield f"splits as {parts}", by_splits(*(f"{part}/{{}}" for part in parts.split()))
+    yield "far deeper", {f"{'d/' * 12}{name}": content for name, content in tree().items()}
     yield "deeper", {f"a/b/c/d/{name}": content for name, content in tree().items()}
-    for form in ("PNG RGB", "PNG LA", "PNG P", "BMP L", "WEBP RGB", "TIFF L"):
+    for form in ("PNG RGB", "PNG LA", "PNG P", "BMP L", "WEBP RGB", "TIFF L", "PPM RGB"):
         kind, mode = form.split()
         yield (
             form,
@@ -347,6 +372,17 @@ def copies():
     yield "semicolons", text.replace(b",", b";")
     yield "tabs", text.replace(b",", b"\t")
     yield "UTF-16", text.decode().encode("utf-16")
+    for encoding in ("utf-16-le", "utf-16-be", "utf-32", "utf-32-le"):
+        yield encoding, text.decode().encode(encoding)
+    yield "a spreadsheet's line", b"sep=,\n" + text
+    yield "pixels as floats", text.replace(b" ", b".0 ")
+    yield (
+        "decimal commas",
+        re.sub(rb"(?m)^(\d),", rb"\1,0;", text)
+        .replace(b",T", b";T")
+        .replace(b",P", b";P")
+        .replace(b"emotion,pixels,Usage", b"emotion;pixels;Usage"),
+    )
     yield "floats", re.sub(rb"(?m)^(\d),", rb"\1.0,", text)
     yield "quoted comma", b"".join(line[:-1] + b',"a, b"\n' for line in [head, *lines])
     yield "index column", b"".join(b"%d," % n + line for n, line in enumerate([head, *lines]))
@@ -382,6 +418,59 @@ def test_copies_as_people_have_them_give_the_same_dataset(tmp_path):
         assert found.fingerprints == right.fingerprints, name
 
 
+def test_a_webdataset_names_its_classes_by_number_or_word(tmp_path):
+    right = fer2013.make_dataset("fer2013", tiny())
+    for words in ("0123456", fer2013.EMOTIONS):
+        shards = {}
+        for split, (images, labels) in tiny().items():
+            members = {f"s{n}.cls": f"{words[label]}\n".encode() for n, label in enumerate(labels)}
+            members |= {f"s{n}.png": image_bytes(image) for n, image in enumerate(images)}
+            shards[f"fer2013-{split}-000000.tar"] = tar_bytes(members)
+        assert reading.load(write_folder(tmp_path / words[0], shards)).fingerprints == (
+            right.fingerprints
+        )
+
+
+def parquet_bytes(images, labels, words, as_dict=True, names=("image", "label")):
+    """A Parquet file as Hugging Face has it; the words are what its numbers mean, if any."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    encoded = [image_bytes(image) for image in images]
+    column = [{"bytes": one, "path": None} for one in encoded] if as_dict else encoded
+    told = [fer2013.EMOTIONS[label] for label in labels]
+    table = pyarrow.table(
+        dict(zip(names, (column, [words.index(word) for word in told] if words else told)))
+    )
+    features = {"image": {"_type": "Image"}, "label": {"names": words, "_type": "ClassLabel"}}
+    if words:
+        told = json.dumps({"info": {"features": features}}).encode()
+        table = table.replace_schema_metadata({b"huggingface": told})
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def test_parquet_numbers_mean_what_its_own_list_of_classes_says(tmp_path):
+    right = fer2013.make_dataset("fer2013", tiny())
+    kinds = {
+        "official": (list(fer2013.EMOTIONS),),
+        "alphabetical": (sorted(fer2013.EMOTIONS),),
+        "words": (None, False, ("img_bytes", "labels")),
+    }
+    for kind, form in kinds.items():
+        parts = {f"{split}-0.parquet": parquet_bytes(*one, *form) for split, one in tiny().items()}
+        found = reading.load(write_folder(tmp_path / kind, parts))
+        assert found.fingerprints == right.fingerprints, kind
+
+
+def test_parquet_without_pyarrow_says_what_installs_it(tmp_path, cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = tmp_path / "train.parquet"
+    path.write_bytes(b"PAR1" + bytes(100))
+    refused(path, cache, "pyarrow is not installed", "pip install pyarrow")
+
+
 @pytest.fixture
 def published(tmp_path, monkeypatch):
     """The tiny dataset, one image of which stands in two splits, as the published one."""
@@ -401,10 +490,13 @@ def test_published_images_are_put_into_their_official_splits(published, tmp_path
     arrays = io.BytesIO()
     np.savez(arrays, x=images[..., None], y=np.zeros(len(images), int))
     cut = {f"{'train' if '1' in name else 'test'}/sad/{name}": c for name, c in files.items()}
-    for name, copy in {"pile": files, "cut anew": cut, "npz": arrays.getvalue()}.items():
+    twice = {**cut, "whole.zip": zip_bytes(cut)}
+    copies = {"pile": files, "cut anew": cut, "npz": arrays.getvalue(), "packed beside": twice}
+    for name, copy in copies.items():
         found, notes = reading.load_with_notes(write_copy(tmp_path / name, copy))
         assert found.fingerprints == published.fingerprints, name
-        assert notes[0].startswith("42 of 42 images are published ones"), name
+        assert notes[0].startswith(f"42 of {84 if copy is twice else 42} images are pub"), name
+    assert "42 are copies too many of these" in notes[1]
     del files["im0.png"]
     files["foreign.png"] = image_bytes(np.eye(48, dtype=np.uint8))
     found, notes = reading.load_with_notes(write_copy(tmp_path / "nearly", files))
@@ -412,6 +504,22 @@ def test_published_images_are_put_into_their_official_splits(published, tmp_path
     assert "1 published images are missing." in notes
     assert "1 images are foreign" in " ".join(notes)
     assert not [note for note in notes if "another split" in note]
+
+
+def test_a_copy_divided_anew_is_known_by_its_label(tmp_path, monkeypatch):
+    arrays = tiny()
+    images, labels = arrays["Training"]
+    one, other = int(labels[0]), int((labels[0] + 1) % 7)
+    place = np.flatnonzero(arrays["PublicTest"][1] == other)[0]
+    arrays["PublicTest"][0][place] = images[0]
+    dataset = fer2013.make_dataset("fer2013", arrays)
+    (tmp_path / "index").write_bytes(index.pack(dataset))
+    monkeypatch.setattr(index, "INDEX", tmp_path / "index")
+    index._published.cache_clear()
+    found, again, _ = index.places([images[0].tobytes()] * 3, [("PublicTest", one)] * 3)
+    index._published.cache_clear()
+    assert found == [("Training", one), ("PublicTest", other), None]
+    assert again == [False, False, True]
 
 
 def test_what_is_left_out_or_contradicts_itself_is_told(tmp_path):
@@ -791,6 +899,62 @@ class Evil:
         return os.mkdir, ("evil",)
 
 
+def tar_header(kind, size=0):
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def extended(content, kind=tarfile.XHDTYPE):
+    """An extended header of a tar archive, padded to whole blocks."""
+    return tar_header(kind, len(content)) + content.ljust(-(-len(content) // 512) * 512, b"\0")
+
+
+SPARSE = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+HOSTILE = {  # what takes minutes, gigabytes or Python's whole stack where it is followed -> words
+    "many folders": (tar_header(tarfile.DIRTYPE) * 100_000, "at most 5,000 folders"),
+    "headers in a row": (extended(b"12 a=bbbbbb\n") * 5_000, "number 9 in a row"),
+    "global headers": (extended(b"12 a=bbbbbb\n", tarfile.XGLTYPE) * 5_000, "number 9 in a row"),
+    "long names in a row": (extended(b"name", tarfile.GNUTYPE_LONGNAME) * 5_000, "number 9"),
+    "a header of digits": (extended(b"1" * 2**16), "cannot be read"),
+    "a sparse map": (extended(SPARSE) + tar_header(b"0", 10**9) + b"99999999\n" * 10**5, "sparse"),
+    "empty pieces, gzip": (gzip.compress(b"") * 200_000, "more than they hold"),
+    "empty pieces, xz": (lzma.compress(b"") * 100_000, "more than they hold"),
+    "empty pieces, bzip2": (bz2.compress(b"") * 300_000, "more than they hold"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_would_be_followed_without_end_is_refused_at_once(kind, tmp_path, cache):
+    content, words = HOSTILE[kind]
+    path = tmp_path / "fer2013.gz"
+    path.write_bytes(gzip.compress(content, 1))
+    start = time.process_time()
+    refused(path, cache, words)
+    assert time.process_time() - start < 2
+
+
+def test_a_tar_with_a_damaged_header_does_not_end_there(tmp_path, cache):
+    content = bytearray(tar_bytes(tree()))
+    content[content.index(b"ustar", len(content) // 2) - 200] ^= 1
+    path = tmp_path / "fer2013.tar"
+    path.write_bytes(content)
+    refused(path, cache, "'fer2013.tar' is corrupt", "bad checksum")
+
+
+def test_extended_headers_give_long_names_and_sizes(tmp_path):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in tree().items():
+            member = tarfile.TarInfo(f"{'é' * 120}/{name}")
+            member.size, member.pax_headers = len(content), {"size": str(len(content))}
+            archive.addfile(member, io.BytesIO(content))
+    path = tmp_path / "fer2013.tar"
+    path.write_bytes(buffer.getvalue())
+    right = fer2013.make_dataset("fer2013", tiny())
+    assert reading.load(path).fingerprints == right.fingerprints
+
+
 @pytest.mark.parametrize("name", ["fer.pkl", "fer.pickle", "fer2013.csv", "fer.npy", "fer.npz"])
 def test_pickles_are_never_loaded(name, tmp_path, cache, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -802,6 +966,13 @@ def test_pickles_are_never_loaded(name, tmp_path, cache, monkeypatch):
         (tmp_path / name).write_bytes(pickle.dumps(Evil()))
     refused(tmp_path / name, cache, "Pickles are never loaded")
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int64])
+def test_arrays_of_other_numbers_are_told(kind, tmp_path, cache):
+    path = tmp_path / "fer.npy"
+    np.save(path, tiny()["Training"][0].astype(kind))
+    refused(path, cache, "1 array files without images of 48 x 48 grey levels")
 
 
 def test_unknown_kind_of_file(tmp_path, cache):

@@ -297,6 +297,8 @@ def test_what_papermill_injects_is_a_parameter_or_misspelt(tmp_path, monkeypatch
     namespace = shell_namespace(tmp_path, monkeypatch, "model = 'deep'", cells[0])
     with pytest.raises(ValueError, match="Did you mean learning_rate"):
         recipes.from_notebook(namespace, "deep")
+    broken = {**namespace, "In": ["", "# Parameters\nlearning_rate = (\n"]}  # edited, and run
+    assert recipes.from_notebook(broken, "deep").model == "deep"
     namespace = shell_namespace(tmp_path, monkeypatch, "model = 'deep'", *cells)  # put right
     assert recipes.from_notebook(namespace, "deep") == recipes.make(model="deep", learning_rate=0.1)
 

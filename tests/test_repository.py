@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import os
 import re
 import subprocess
 import tomllib
@@ -70,6 +71,33 @@ def test_an_environment_of_another_folder_stays_where_a_link_leads_to_it(tmp_pat
     subprocess.run(["make", "setup", f"PYTHON={python}"], cwd=here, capture_output=True)
     assert (tmp_path / "asked").read_text() == "-m venv --clear .venv\n"
     assert not (here / ".venv").exists() and list(there.iterdir()) == [there / "pyvenv.cfg"]
+
+
+@pytest.mark.parametrize(
+    "made, asked",
+    [
+        ({}, "-m venv --clear .venv\n"),
+        ({".ready": 0}, "-m venv --clear .venv\n"),  # its Python was removed
+        ({"bin/python": 0}, "-m venv --clear .venv\n"),  # interrupted
+        ({"bin/python": 0, ".ready": 0}, "-m venv .venv\n"),  # a new requirement
+        ({"bin/python": 0, ".ready": 2e9}, ""),  # newer than what it is made of
+    ],
+)
+def test_an_environment_that_is_not_whole_is_set_up_anew(tmp_path, made, asked):
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text(f"command = python3 -m venv {tmp_path}/.venv\n")
+    for name, date in made.items():
+        (tmp_path / ".venv" / name).write_text("#!/bin/sh\n")
+        (tmp_path / ".venv" / name).chmod(0o755)
+        os.utime(tmp_path / ".venv" / name, (date, date))
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -c ] || echo "$@" >> {tmp_path}/asked\n')
+    python.chmod(0o755)
+    for name in ("Makefile", "Snakefile", "requirements.txt", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "asked").touch()
+    subprocess.run(["make", "setup", f"PYTHON={python}"], cwd=tmp_path, capture_output=True)
+    assert (tmp_path / "asked").read_text() == asked
 
 
 def test_no_image_weight_or_dataset_is_in_git():

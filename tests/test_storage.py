@@ -22,3 +22,10 @@ def test_a_folder_that_cannot_be_written_to_is_named_with_a_remedy(tmp_path, mon
     assert re.search(EXPLAINED, refusal.value.strerror)
     assert str(tmp_path) in refusal.value.strerror and ".part" not in refusal.value.strerror
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_named_with_a_remedy(tmp_path):
+    with pytest.raises(OSError, match=r"No such file or directory\. Make it") as refusal:
+        storage.write_whole(tmp_path / "nowhere" / "page", b"content")
+    assert str(tmp_path / "nowhere") in refusal.value.strerror
+    assert ".part" not in str(refusal.value)

@@ -27,8 +27,10 @@ MAX_BYTES = 1024**3  # unpacked from one source; the challenge's CSV has 0.3 GB,
 MAX_FILES = 100_000  # images of one source; FER-2013 has 35,887
 MAX_OTHERS = 5_000  # entries of one source that hold no data
 MAX_HEADER_BYTES = 2**16  # of a member's name and attributes in a tar archive
+MAX_HEADERS = 8  # in a row in a tar archive; a member has up to four
+MAX_PACKING_BYTES = 2**21  # by which packed data exceed what they hold; a block of bzip2 is 0.9 MB
 MAX_DIRECTORY_BYTES = 2**23  # of all names in a zip archive; 35,887 of them take 4 MB
-MAX_DEPTH = 8  # of folders
+MAX_DEPTH = 20  # of folders
 MAX_NESTED = 3  # archives in one another; .tar.gz is two
 FIRST_NAMES = ("fer2013.csv", "icml_face_data.csv")  # hold everything, so they are read first
 ARCHIVE_ENDINGS = (".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2")
@@ -48,6 +50,7 @@ STARTS = {  # first bytes -> kind
     b"II*\0": "image",
     b"MM\0*": "image",
     b"P5": "image",
+    b"P6": "image",
     **{bytes((0x80, protocol)): "pickle" for protocol in range(2, 6)},
 }
 UNPACK = {"gzip": gzip.open, "xz": lzma.open, "bzip2": bz2.open}
@@ -97,7 +100,7 @@ class Contents:
     def __init__(self, source: Path):
         """Open nothing yet."""
         self.name, self.left_out = source.name, Counter()
-        self._source, self._given, self._files = source, 0, 0
+        self._source, self._given, self._files, self._folders = source, 0, 0, 0
 
     def files(self) -> Iterator[tuple[str, str, io.BufferedReader]]:
         """Name, kind and stream of each file that is no archive; a stream ends with its turn.
@@ -142,16 +145,23 @@ class Contents:
             raise _error(expected, received, "Use a copy of FER-2013 alone, in 48 x 48 pixels.")
 
     def _file(
-        self, raw: BinaryIO, name: str, depth: int, title: str = ""
+        self,
+        raw: BinaryIO,
+        name: str,
+        depth: int,
+        title: str = "",
+        packed: "_Counted | None" = None,
     ) -> Iterator[tuple[str, str, io.BufferedReader]]:
-        stream = io.BufferedReader(_Counted(raw, self), 2**16)
+        counted = _Counted(raw, self, packed)
+        stream = io.BufferedReader(counted, 2**16)
         kind = kind_of(stream.peek()[:512])
         if kind in ("zip", "tar", *UNPACK) and depth >= MAX_NESTED:
             received = f"{name!r} in {self.name!r}, nested deeper"
             raise _error(f"at most {MAX_NESTED} archives in one another", received, "Unpack it.")
         if kind in UNPACK:
+            counted.is_unpacked = True
             with UNPACK[kind](stream) as inner:
-                yield from self._file(inner, name, depth + 1, title)
+                yield from self._file(inner, name, depth + 1, title, packed=counted)
         elif kind == "zip":
             yield from self._zip(stream, name, depth)
         elif kind == "tar":
@@ -200,6 +210,11 @@ class Contents:
                 archive.members = []  # which would keep each one that has passed
                 special = not (member.isreg() or member.isdir()) or member.issparse()
                 self._check(member.name, special)
+                self._folders += member.isdir()
+                if self._folders > MAX_OTHERS:
+                    expected = f"at most {MAX_OTHERS:,} folders"
+                    remedy = "Use a copy of FER-2013 alone."
+                    raise _error(expected, f"{self.name!r} with more", remedy)
                 if member.isreg():
                     inside = _inside(name, member.name)
                     yield from self._file(archive.extractfile(member), inside, depth + 1)
@@ -223,8 +238,11 @@ class Contents:
 class _Counted(io.RawIOBase):
     """A stream that counts what it gives, and that fills what it is given unless it ends."""
 
-    def __init__(self, stream: BinaryIO, contents: Contents):
+    def __init__(self, stream: BinaryIO, contents: Contents, packed: "_Counted | None"):
         self._stream, self._contents = stream, contents
+        self._packed = packed  # the stream that this one is unpacked from
+        self.is_unpacked = False
+        self.surplus = 0  # bytes given, less those unpacked from them
         self._counts = not isinstance(stream, tarfile.ExFileObject)  # its archive is counted
 
     def readable(self) -> bool:
@@ -234,18 +252,67 @@ class _Counted(io.RawIOBase):
         content = self._stream.read(len(buffer))
         buffer[: len(content)] = content
         self._contents.count(len(content) * self._counts)
+        self.surplus += len(content)
+        if self._packed:
+            self._packed.surplus -= len(content)
+        if self.is_unpacked and self.surplus > MAX_PACKING_BYTES:
+            received = f"{self.surplus:,} bytes more than they hold"
+            raise _error("packed data", received, "Do not trust this archive.")
         return len(content)
 
 
 class _Member(tarfile.TarInfo):
-    """A member of a tar archive, whose extended header cannot fill the memory."""
+    """A member of a tar archive, whose headers can fill neither memory nor time.
+
+    The library would search an extended header in quadratic time, keep the global ones of a whole
+    archive, follow the map of a sparse file without end, and take a damaged header for the end.
+    """
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as problem:
+            raise tarfile.ReadError(str(problem)) from None
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        if not (self.isreg() or self.isdir()) and self.size > MAX_HEADER_BYTES:
+        is_data = self.isreg() or self.isdir()
+        archive.headers = 0 if is_data else getattr(archive, "headers", 0) + 1
+        if archive.headers > MAX_HEADERS or (not is_data and self.size > MAX_HEADER_BYTES):
             expected = f"headers of at most {MAX_HEADER_BYTES:,} bytes in a tar archive"
-            received = f"one of {self.size:,} bytes"
+            received = f"one of {self.size:,} bytes, number {archive.headers} in a row"
             raise _error(expected, received, "Do not trust this archive.")
         return super()._proc_member(archive)
+
+    def _proc_sparse(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        raise tarfile.ReadError("a sparse file")
+
+    def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        said = _extended(archive.fileobj.read(self._block(self.size))[: self.size])
+        member = self.fromtarfile(archive)
+        if self.type == tarfile.XGLTYPE:
+            return member
+        if any(key.startswith(b"GNU.sparse") for key in said):
+            self._proc_sparse(archive)
+        if b"path" in said:
+            member.name = said[b"path"].decode("utf-8", "surrogateescape").rstrip("/")
+        if b"size" in said:
+            member.size = int(said[b"size"])
+            archive.offset = member.offset_data + member._block(member.size)
+        return member
+
+
+def _extended(header: bytes) -> dict[bytes, bytes]:
+    """What an extended header says, in records as b"20 path=train/a.png\\n"."""
+    said, start = {}, 0
+    while start < len(header):
+        length = header[start : start + 6].partition(b" ")[0]
+        end = start + int(length) if length.isdigit() else start
+        key, equals, value = header[start + len(length) + 1 : end - 1].partition(b"=")
+        if not equals or (key == b"size" and not value.isdigit()):
+            raise tarfile.ReadError("an extended header that cannot be read")
+        said[key], start = value, end
+    return said
 
 
 def scan(folder: str | os.PathLike) -> Iterator[tuple[str, os.stat_result | None]]:

@@ -11,7 +11,8 @@ from ferutils.dataset.fer2013 import IMAGE_SIZE, PIXELS, _error
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # of 8 bits a channel, which can be grey
-ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm")
+ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff")
+ENDINGS += (".gif", ".pgm", ".ppm")
 MAX_IMAGE_BYTES = 1024**2  # of one file; the real ones have 2 to 4 kB
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 OTHER_ENDS = [bytes((value,)) * 16 + JPEG_END for value in (0x00, 0xAA, 0xFE)]

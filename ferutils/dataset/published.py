@@ -35,32 +35,36 @@ def pack(dataset: Dataset) -> bytes:
     return sizes + b"".join(hashed for group in groups for hashed in group)
 
 
-def places(images: Sequence[bytes], said: Sequence[Place]) -> tuple[list[Place | None], int]:
+def places(
+    images: Sequence[bytes], said: Sequence[Place]
+) -> tuple[list[Place | None], list[bool], int]:
     """The official split and label of each image.
 
     An image that was published several times has as many places; what was said of it decides
-    between them.
+    between them, its label before its split, because copies are divided anew more often.
 
     Args:
         images: 2,304 grey levels each.
         said: split and label that the source gives each, None where it gives none.
 
     Returns:
-        For each image its place, None where it has none or all of its places are taken; and how
-        many published images are not among them.
+        For each image its place, None where it has none or all of its places are taken; whether it
+        is so because they are taken; and how many published images are not among them.
     """
     free = defaultdict(list)
     for hashed, place in _published():
         free[hashed].append(place)
-    found = []
+    found, again = [], []
     for image, (split, label) in zip(images, said):
-        left = free.get(_hash(image), [])
+        hashed = _hash(image)
+        left = free.get(hashed, [])
         fits = SPLITS[1:] if split == TEST else (split,)
-        best = max(left, key=lambda one: (one[0] in fits, one[1] == label), default=None)
+        best = max(left, key=lambda one: (one[1] == label, one[0] in fits), default=None)
         if best:
             left.remove(best)
         found.append(best)
-    return found, sum(map(len, free.values()))
+        again.append(not best and hashed in free)
+    return found, again, sum(map(len, free.values()))
 
 
 def _hash(image: bytes) -> bytes:

@@ -11,7 +11,7 @@ import os
 import tempfile
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ from ferutils.dataset.fer2013 import (
     make_dataset,
 )
 from ferutils.dataset.images import ENDINGS, MAX_IMAGE_BYTES, cause, grey_levels, is_doubtful
-from ferutils.dataset.naming import TEST, said_by
+from ferutils.dataset.naming import TEST, emotion, said_by
 from ferutils.dataset.tables import read_csv, read_parquet
 
 FORMS = (
@@ -165,7 +165,7 @@ def _faces(contents: containers.Contents, notes: dict[str, list[str]], alone: bo
     faces, labels, whole = [], {}, None
     for name, kind, stream in contents.files():
         title = name if name == contents.name else f"{contents.name}/{name}"
-        if containers.is_hidden(name):
+        if containers.is_hidden(name) and name != contents.name:
             continue
         if whole:
             contents.left_out["files that were not read, because one table tells all"] += 1
@@ -178,6 +178,8 @@ def _faces(contents: containers.Contents, notes: dict[str, list[str]], alone: bo
             found = list(_rows(kind, stream, name, title))
             if {face.split for face in found if face.label is not None} >= set(SPLITS):
                 whole = found
+            if not found:
+                contents.leave_out(f"{kind} files without images of 48 x 48 grey levels, 0 to 255")
             faces += found
         elif name.endswith(".cls"):  # beside an image of a webdataset
             labels[name.removesuffix(".cls")] = stream.read(16).strip().decode(errors="replace")
@@ -189,8 +191,8 @@ def _faces(contents: containers.Contents, notes: dict[str, list[str]], alone: bo
     if whole:
         return whole
     if labels:
-        stems = {f"{label}": label for label in range(len(EMOTIONS))}
-        faces = [f._replace(label=stems.get(labels.get(f.name.rpartition(".")[0]))) for f in faces]
+        told = {stem: emotion(word) for stem, word in labels.items()}
+        faces = [f._replace(label=told.get(f.name.rpartition(".")[0])) for f in faces]
     return faces
 
 
@@ -262,13 +264,19 @@ def _array(stream: io.BufferedReader, title: str) -> Iterator[bytes]:
 
 def _in_their_splits(faces: list[Face], source: str) -> tuple[list[Face], tuple[str, ...]]:
     """Faces that each have one of the splits and a label, and what was recognised."""
-    found, missing = published.places(
+    found, again, missing = published.places(
         [face.pixels for face in faces], [face[1:3] for face in faces]
     )
     known = len(faces) - found.count(None)
     notes = [f"{known:,} of {len(faces):,} images are published ones, pixel for pixel."]
-    if known >= MOSTLY * len(faces):
-        faces, more = _official(faces, found, missing)
+    if known + again.count(True) >= MOSTLY * len(faces):
+        copies = [face for face, one in zip(faces, again) if one]
+        if copies:
+            notes.append(
+                f"{len(copies):,} are copies too many of these, as {copies[0].name!r}: left out."
+            )
+        rest = [(face, place) for face, place, one in zip(faces, found, again) if not one]
+        faces, more = _official(*zip(*rest), missing)
         notes += more
     else:
         faces = _as_said(faces, source)
@@ -277,7 +285,7 @@ def _in_their_splits(faces: list[Face], source: str) -> tuple[list[Face], tuple[
 
 
 def _official(
-    faces: list[Face], found: list[published.Place | None], missing: int
+    faces: Sequence[Face], found: Sequence[published.Place | None], missing: int
 ) -> tuple[list[Face], list[str]]:
     """Published faces in their places; foreign ones where they say so themselves, or nowhere."""
     notes = ["Their splits and labels are the official ones."]
@@ -293,7 +301,7 @@ def _official(
         notes.append(f"{missing:,} published images are missing.")
     if foreign:
         notes.append(
-            f"{len(foreign):,} images are foreign or copies too many, as {foreign[0].name!r}: "
+            f"{len(foreign):,} images are foreign, as {foreign[0].name!r}: "
             f"{len(kept):,} kept where their names put them, the others left out."
         )
     official = [f._replace(split=p[0], label=p[1]) for f, p in zip(faces, found) if p]

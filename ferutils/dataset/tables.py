@@ -5,26 +5,28 @@ Reads a stream; writes nothing but an unnamed temporary file.
 
 import csv
 import io
+import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, PIXELS, SPLITS, _error, _words
 from ferutils.dataset.images import cause, grey_levels
-from ferutils.dataset.naming import EMOTION_WORDS, SPLIT_WORDS
+from ferutils.dataset.naming import EMOTION_WORDS, SPLIT_WORDS, emotion
 
 COLUMNS = {  # of the challenge's file -> names that it has in copies
-    "emotion": ("emotion", "emotions", "label"),
-    "pixels": ("pixels", "pixel"),
+    "emotion": ("emotion", "emotions", "label", "labels"),
+    "pixels": ("pixels", "pixel", "image", "img", "img_bytes", "image_bytes"),
     "usage": ("usage", "split"),
 }
 MAX_LINE_BYTES = 2**16  # of one CSV row; the real ones have at most 9.3 kB
 MAX_BLANK_LINES = 10_000
 LABELS = EMOTION_WORDS | {
-    f"{label}{end}": label for label in range(len(EMOTIONS)) for end in ("", ".0")
+    f"{label}{end}": label for label in range(len(EMOTIONS)) for end in ("", ".0", ",0")
 }
 BRACKETS = bytes.maketrans(b"[],;", b"    ")  # around and between the pixels of a saved list
 
@@ -47,15 +49,13 @@ def read_csv(stream: io.BufferedReader, source: str) -> Iterator[Row]:
     Raises:
         ValueError: there is no column of pixels, or a row is damaged; the message names its line.
     """
-    start = stream.peek()[:2]
-    encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    if start[1:2] == b"\0":
-        encoding = "utf-16-le"
-    lines = io.TextIOWrapper(stream, encoding, errors="replace")
-    header = lines.readline(MAX_LINE_BYTES)
+    lines = io.TextIOWrapper(stream, _encoding(stream.peek()[:4]), errors="replace")
+    header, number = lines.readline(MAX_LINE_BYTES), 1
+    if header.lower().startswith("sep="):  # a spreadsheet's own line
+        header, number = lines.readline(MAX_LINE_BYTES), 2
     separator = max(",;\t|", key=header.count)
     columns, width = _columns(header, separator, source)
-    blank, number = 0, 1
+    blank = 0
     while line := lines.readline(MAX_LINE_BYTES):
         number += 1
         if line.isspace():
@@ -86,13 +86,55 @@ def read_parquet(stream: BinaryIO, source: str) -> Iterator[Row]:
     with tempfile.TemporaryFile() as whole:
         shutil.copyfileobj(stream, whole)
         try:
-            for batch in parquet.ParquetFile(whole).iter_batches(256, columns=["image", "label"]):
-                for row in batch.to_pylist():
-                    yield Row(grey_levels(row["image"]["bytes"], source), None, row["label"])
-        except (pyarrow.ArrowException, KeyError, TypeError, OSError) as problem:
+            file = parquet.ParquetFile(whole)
+            columns = _found(file.schema_arrow.names)
+            if columns["pixels"] is None:
+                raise LookupError(f"without pixels: {_words(file.schema_arrow.names)[:80]}")
+            classes = _classes(file.schema_arrow.metadata or {})
+            asked = [column for column in columns.values() if column]
+            for batch in file.iter_batches(256, columns=asked):
+                for values in batch.to_pylist():
+                    row = (values.get(column) for column in columns.values())
+                    yield _parse_parquet(*row, classes, source)
+        except (pyarrow.ArrowException, LookupError, TypeError, OSError) as problem:
             received = f"{source!r}, which cannot be read so ({cause(problem)})"
             expected = "a Parquet file with the columns image (encoded) and label"
             raise _error(expected, received, "Or give fer2013.csv from Kaggle.") from problem
+
+
+def _classes(metadata: dict[bytes, bytes]) -> list[str]:
+    """What Hugging Face's numbers of classes mean, mostly in alphabetical order; else nothing."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        return next(list(one["names"]) for one in features.values() if "names" in one)
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
+        return []
+
+
+def _parse_parquet(label: Any, image: Any, usage: Any, classes: list[str], source: str) -> Row:
+    content = image["bytes"] if isinstance(image, dict) else image
+    if not isinstance(content, (bytes, str)):
+        raise TypeError(f"an image as {type(content).__name__}")
+    text = isinstance(content, str)
+    pixels = _levels(content.encode()) if text else grey_levels(content, source)
+    if label in (None, -1):  # -1: unknown
+        return Row(pixels, None, None)
+    word = str(classes[label] if classes and isinstance(label, int) else label).lower()
+    number = LABELS.get(word, emotion(word))
+    if number is None:
+        raise LookupError(f"the label {_shown(word)}")
+    return Row(pixels, SPLIT_WORDS.get(str(usage).lower()), number)
+
+
+def _encoding(start: bytes) -> str:
+    """By the mark at the start, or by where the zeros of its first characters are."""
+    marks = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32"}
+    marks |= {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    zeros = tuple(not byte for byte in start)
+    without = {(False, True, True, True): "utf-32-le", (True, True, True, False): "utf-32-be"}
+    without |= {(False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be"}
+    marked = next((name for mark, name in marks.items() if start.startswith(mark)), None)
+    return marked or without.get(zeros, "utf-8-sig")
 
 
 def _columns(header: str, separator: str, source: str) -> tuple[list[int | None], int]:
@@ -100,16 +142,21 @@ def _columns(header: str, separator: str, source: str) -> tuple[list[int | None]
     if not header:
         raise _error(f"the columns {_words(COLUMNS)}", f"{source!r}, an empty file", "Get another.")
     names = [name.strip(' "\r\n\ufeff').lower() for name in _fields(header, separator)]
-    found = [
-        next((names.index(name) for name in known if name in names), None)
-        for known in COLUMNS.values()
-    ]
+    found = [name and names.index(name) for name in _found(names).values()]
     if found[1] is None:
         missing = [column for column, place in zip(COLUMNS, found) if place is None]
         expected = f"a first line with the columns {_words(COLUMNS)} in {source!r}"
         received = f"{header.strip()[:80]!r}, without {_words(missing)}"
         raise _error(expected, received, "Use fer2013.csv or icml_face_data.csv as published.")
     return found, len(names)
+
+
+def _found(names: list[str]) -> dict[str, str | None]:
+    """Which of these columns is each of `COLUMNS`."""
+    return {
+        column: next((name for name in names if name.lower() in known), None)
+        for column, known in COLUMNS.items()
+    }
 
 
 def _fields(line: str, separator: str) -> list[str]:
@@ -132,6 +179,8 @@ def _parse(fields: list[str], columns: list[int | None], width: int) -> Row:
 
 
 def _levels(pixels: bytes) -> bytes:
+    if b"." in pixels:  # as 87.0, or 87. as NumPy prints it
+        pixels = re.sub(rb"\.0*(?![0-9])", b"", pixels)
     if pixels.translate(None, b"0123456789 ") or not pixels.strip():
         raise ValueError(*_bad_pixels(pixels))
     values = np.fromstring(pixels, np.int64, sep=" ")  # wide, so that a huge number cannot wrap

@@ -322,7 +322,11 @@ def _injected(cells: Any) -> set[str]:
     marked = [one for one in sources if isinstance(one, str) and one.startswith("# Parameters\n")]
     if not marked:
         return set()
-    found = (target for one in ast.parse(marked[-1]).body for target in getattr(one, "targets", ()))
+    try:
+        body = ast.parse(marked[-1]).body
+    except SyntaxError:  # an edited cell, which IPython has said already, and which sets nothing
+        return set()
+    found = (target for one in body for target in getattr(one, "targets", ()))
     return {target.id for target in found if isinstance(target, ast.Name)}
 
 
