@@ -26,7 +26,7 @@ MOST_BYTES = 2**23  # of fer2013new.csv, which has 1.6 MB
 # FER+ names an image by its row in the original fer2013.csv. The column Usage of both hardly tells
 # whether rows were sorted, because the splits are blocks; the votes do: with the rows in another
 # order, crowd and labels agree as by chance, a kappa of 0. A few rows out of place are not seen.
-BLOCK = 1000  # rows
+BLOCK = 1000  # rows or a few more
 LEAST_KAPPA = 0.3
 DOWNLOAD = "Download fer2013new.csv from github.com/microsoft/FERPlus."
 
