@@ -48,7 +48,7 @@ MEASURED = [
     for folder in ("baselines", "crossvalidation", "pretrained", "probes", "small")
     for path in (paths.BOOK / folder).glob("[!.]*")
 )
-MEASURED += ["book/face.json"] if (paths.BOOK / "face.json").exists() else []
+MEASURED += [f"book/{name}" for name in ("crowd.json", "face.json") if (paths.BOOK / name).exists()]
 # The same recipe under several backends: no runs of the study, and read by one page.
 BACKENDS = ["book/backends.yml", "book/steps.json"] + sorted(
     str(path.relative_to(paths.ROOT)) for path in (paths.BOOK / "backends").glob("*/*/run.json")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from audit import claims, crop, pretrained, probes, small
+from audit import claims, crop, crowd, pretrained, probes, small
 from audit import records as r
 from audit.records import LINEAR, MODELS, SPLITS, Book, Rows, interval, scores, spread
 
@@ -354,6 +354,7 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "stability-sizes": (probes.sizes, (), ("Network",)),
     "attention-parts": (probes.parts, (), ("Network", "Emotion")),
     "attention-mistakes": (probes.mistakes, (), ("Network",)),
+    "attention-crowd": (crowd.mistakes, (), ("Network",)),
     "pretrained-table": (pretrained.accuracies, (), ("Network",)),
     "pretrained-choices": (pretrained.choices, (), ("Network", "Seed")),
     "small-answers": (small.answers, (), ("Network", "Form")),

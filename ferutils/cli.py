@@ -895,6 +895,24 @@ def measure_crop(names: tuple[str, ...]) -> None:
         crop.write(found.having(cropping.answers(record, dataset, found, click.echo)))
 
 
+@measure.command("crowd")
+def measure_crowd() -> None:
+    """Count how often people agree with the networks' mistakes, by the votes of FER+.
+
+    The environment variable FERPLUS says where fer2013new.csv is. FER2013 names the challenge's
+    CSV, in its original order: FER+ names an image by its row alone.
+    """
+    from ferutils.dataset import crowd
+    from ferutils.measuring import crowd as measuring
+    from ferutils.records import crowd as records
+    from ferutils.records import study
+
+    asked = crowd.load(os.environ.get("FER2013"), os.environ.get("FERPLUS"))
+    every = [one for some in study.read().by_model.values() for one in some]
+    whole = [one for one in every if not one.recipe.reduced]
+    records.write(measuring.measure(asked, whole))
+
+
 @main.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(yes: bool) -> None:

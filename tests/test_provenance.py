@@ -206,6 +206,7 @@ def test_a_changed_tree_is_not_clean(repository, name):
         "crossvalidation/deep.json",
         "small/tiny-seed-0.json",
         "crop.json",
+        "crowd.json",
     ],
 )
 def test_a_new_record_does_not_make_the_tree_unclean(repository, name):

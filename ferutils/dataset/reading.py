@@ -93,11 +93,7 @@ def load_with_notes(
     Raises:
         FileNotFoundError, ValueError: as `load`.
     """
-    source = Path(path).expanduser().absolute()
-    if not os.fspath(path) or not source.exists():
-        received = f"{os.fspath(path)!r}, which does not exist"
-        remedy = "Correct the path, or download FER-2013 from Kaggle."
-        raise FileNotFoundError(_message(f"the path of FER-2013: {FORMS}", received, remedy))
+    source = _existing(path)
     cache = _cache_file(source, cache_folder) if cache_folder is not None else None
     identity = _identity(source) if cache else ""
     found = _read_cache(cache, identity) if cache else None
@@ -123,11 +119,56 @@ def load_published(path: str | None, cache_folder: str | os.PathLike) -> Dataset
         FileNotFoundError: there is nothing at `path`.
         ValueError: no path was given, or what is there is not the published FER-2013.
     """
-    if not path:
-        raise _error(f"the path of FER-2013: {FORMS}", "none", "Give it as FER2013=PATH.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This copy of FER-2013")  # the error says it
-        dataset = load(path, cache_folder)
+        return _as_published(load(_given(path), cache_folder))
+
+
+def load_rows(path: str | None) -> tuple[Dataset, list[Face]]:
+    """Read the published FER-2013 from its CSV file, for what names an image by its row.
+
+    Nothing in the file tells its order, and the index of published images has none: whoever needs
+    the original order has to find by other means that the rows stand in it.
+
+    Args:
+        path: fer2013.csv or icml_face_data.csv, as it is or packed; None or "": none was given.
+
+    Returns:
+        The dataset, and its rows in the order of the file.
+
+    Raises:
+        FileNotFoundError: there is nothing at `path`.
+        ValueError: no path was given, what is there is no one table with split and label in each
+            row, or it is not the published FER-2013.
+    """
+    source = _existing(_given(path))
+    rows = _read_faces(source)[0]
+    tables = {face.name for face in rows}
+    whole = {face.split for face in rows} == set(SPLITS) and all(f.label is not None for f in rows)
+    if len(tables) > 1 or not whole:
+        expected = "fer2013.csv, whose rows alone tell which image is which"
+        received = f"{source.name!r}, whose images are no rows of one table with emotion and Usage"
+        remedy = "Its original order cannot be had from that. Give the challenge's CSV from Kaggle."
+        raise _error(expected, received, remedy)
+    return _as_published(make_dataset("fer2013", _arrays(rows))), rows
+
+
+def _given(path: str | None) -> str:
+    if not path:
+        raise _error(f"the path of FER-2013: {FORMS}", "none", "Give it as FER2013=PATH.")
+    return path
+
+
+def _existing(path: str | os.PathLike) -> Path:
+    source = Path(path).expanduser().absolute()
+    if not os.fspath(path) or not source.exists():
+        received = f"{os.fspath(path)!r}, which does not exist"
+        remedy = "Correct the path, or download FER-2013 from Kaggle."
+        raise FileNotFoundError(_message(f"the path of FER-2013: {FORMS}", received, remedy))
+    return source
+
+
+def _as_published(dataset: Dataset) -> Dataset:
     if dataset.differences:
         received = " ".join(dataset.differences)
         remedy = "Download it from Kaggle. Nothing was written."
@@ -140,6 +181,18 @@ def load_published(path: str | None, cache_folder: str | os.PathLike) -> Dataset
 
 def _read(source: Path) -> tuple[list[Face], tuple[str, ...]]:
     """The faces of a source, each with split and label, and what is to be said of it."""
+    faces, left_out, notes = _read_faces(source)
+    faces, sentences = _in_their_splits(faces, source.name)
+    if left_out:
+        sentences += (f"Left out: {_words(left_out)}.",)
+    return faces, (
+        *sentences,
+        *(f"{len(n):,} with {what}, as {n[0]!r}." for what, n in notes.items()),
+    )
+
+
+def _read_faces(source: Path) -> tuple[list[Face], list[str], dict[str, list[str]]]:
+    """The faces of a source as it has them, what was left out, and the files that are odd."""
     contents = containers.Contents(source)
     notes = defaultdict(list)  # what is odd -> the files that are so
     try:
@@ -151,13 +204,7 @@ def _read(source: Path) -> tuple[list[Face], tuple[str, ...]]:
     if not faces:
         received = f"{source.name!r}, with {_words(left_out)}, but none of these"
         raise _error(f"one of {FORMS}", received, "Give the file or the folder itself.")
-    faces, sentences = _in_their_splits(faces, source.name)
-    if left_out:
-        sentences += (f"Left out: {_words(left_out)}.",)
-    return faces, (
-        *sentences,
-        *(f"{len(n):,} with {what}, as {n[0]!r}." for what, n in notes.items()),
-    )
+    return faces, left_out, notes
 
 
 def _faces(contents: containers.Contents, notes: dict[str, list[str]], alone: bool) -> list[Face]:

@@ -28,6 +28,12 @@ MAX_BLANK_LINES = 10_000
 LABELS = EMOTION_WORDS | {
     f"{label}{end}": label for label in range(len(EMOTIONS)) for end in ("", ".0", ",0")
 }
+OF_PIXELS = "Use fer2013.csv or icml_face_data.csv as published."
+VOTED = ("usage", "image name", "nf")  # some columns of FER+
+OF_VOTES = (
+    "These are the votes of FER+, which has no images. Give it beside FER-2013's own CSV: "
+    "FER2013=fer2013.csv FERPLUS=fer2013new.csv ferutils measure crowd."
+)
 BRACKETS = bytes.maketrans(b"[],;", b"    ")  # around and between the pixels of a saved list
 
 
@@ -147,7 +153,7 @@ def _columns(header: str, separator: str, source: str) -> tuple[list[int | None]
         missing = [column for column, place in zip(COLUMNS, found) if place is None]
         expected = f"a first line with the columns {_words(COLUMNS)} in {source!r}"
         received = f"{header.strip()[:80]!r}, without {_words(missing)}"
-        raise _error(expected, received, "Use fer2013.csv or icml_face_data.csv as published.")
+        raise _error(expected, received, OF_VOTES if set(VOTED) <= set(names) else OF_PIXELS)
     return found, len(names)
 
 

@@ -39,6 +39,7 @@ RECORDS = tuple(
         "backends",
         "crop.json",
         "crossvalidation",
+        "crowd.json",
         "peers.json",
         "pretrained",
         "probes",
