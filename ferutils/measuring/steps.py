@@ -115,6 +115,9 @@ def take(
         after the other; drawn float (kernels,): the deviation of each as Keras draws it, as a
         share of Glorot's.
 
+    Raises:
+        ValueError: as `models.build`.
+
     Source: X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
     neural networks" (2010), equation 16.
     """

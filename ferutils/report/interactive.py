@@ -244,7 +244,11 @@ def by_seeds(figure: str, paper: Paper, found: Study) -> None:
 
 
 def by_seeds_data(figure: str, paper: Paper, found: Study) -> dict[str, Any]:
-    """What `by_seeds` embeds: the accuracies of Table 3 as so many seeds judge them."""
+    """What `by_seeds` embeds: the accuracies of Table 3 as so many seeds judge them.
+
+    Raises:
+        ValueError: as `verdicts.find`.
+    """
     most = max(map(len, found.by_model.values()))
     some = [Study(tuple(_first(seeds, *found.groups))) for seeds in range(1, most + 1)]
     claims = [one for one in paper.table_3() if one.quantity.endswith("accuracy")]
