@@ -355,6 +355,7 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "attention-parts": (probes.parts, (), ("Network", "Emotion")),
     "attention-mistakes": (probes.mistakes, (), ("Network",)),
     "pretrained-table": (pretrained.accuracies, (), ("Network",)),
+    "pretrained-costs": (pretrained.costs, (), ("Change", "Strength")),
     "pretrained-choices": (pretrained.choices, (), ("Network", "Seed")),
     "small-answers": (small.answers, (), ("Network", "Form")),
     "small-costs": (small.costs, (), ("Network", "Form")),
