@@ -28,7 +28,7 @@ def steadiness(right=16):
 
 
 def measured(name="random-vgg16-frozen", wrong=0, note=PUBLISHED, right=16, **given):
-    """A network that answers the first images of each split wrongly, so many; right: see `steadiness`."""
+    """A network that answers the first images of each split wrongly; right: see `steadiness`."""
     recipe = pretrained.usual(name, **given)
     labels = {split: np.repeat(np.arange(7), note.counts[split]) for split in runs.HELD_OUT}
     for some in labels.values():

@@ -229,7 +229,11 @@ def told(found):
 @pytest.mark.parametrize(
     ("capsules", "twin", "words"),
     [
-        ((18, 19, 18), (12, 13, 12), "−15.0 (−18.3 to −11.7): **capsules hold up better**"),
+        (
+            (18, 19, 18),
+            (12, 13, 12),
+            "−15.0 (95\u00a0% interval −18.3 to −11.7): **capsules hold up better**",
+        ),
         ((12, 13, 12), (18, 19, 18), "**capsules hold up worse**"),
         ((10, 19, 15), (12, 13, 18), "**no difference shown**"),
     ],

@@ -20,7 +20,7 @@ from ferutils.records.runs import Record
 from ferutils.records.study import Study
 from ferutils.report import probe_tables
 from ferutils.report.figures import ENDS
-from ferutils.report.tables import led, listed, network, percent, scored
+from ferutils.report.tables import listed, network, percent, points, scored
 
 TEST = "PrivateTest"  # on which nothing was chosen
 FACES = ("all faces", "new faces")  # new: those whose photograph is not in Training
@@ -196,7 +196,8 @@ def _shares(means: pd.Series) -> str:
 def holding_up(found: Sequence[Pretrained]) -> Markdown:
     """Whether CapsNet loses less than its twin by each kind of change, if three runs of both tell.
 
-    The accuracy lost is that on new faces, the mean over the strengths and both held-out splits.
+    The accuracy lost is that on new faces, the mean over the strengths and both held-out splits;
+    the interval of its difference is that of the t test over seeds.
     """
     steady = _steady(found)
     enough = min(map(len, steady.values())) >= metrics.FEWEST_RUNS
@@ -226,7 +227,8 @@ def _held_up(kind: str, steady: dict[str, list[Steadiness]], enough: bool) -> st
         verdict = "capsules hold up better"
     elif apart.low > 0:
         verdict = "capsules hold up worse"
-    return f"{text} Difference {led(apart)}: **{verdict}**."
+    value, low, high = map(points, apart)
+    return f"{text} Difference {value} (95\u00a0% interval {low} to {high}): **{verdict}**."
 
 
 def _lost(steady: Steadiness, kind: str) -> float:
