@@ -1,16 +1,20 @@
-"""What the tables on AlexNet and VGG16 should say, recomputed from book/pretrained."""
+"""What the tables on AlexNet, CapsNet and VGG16 should say, recomputed from book/pretrained."""
 
 import json
 from typing import Any
 
 import numpy as np
 
+from audit import probes
 from audit.records import SPLITS, Book, Rows, right, spread, wilson
 
 TITLES = {"hed-vgg16": "HED-VGG16", "imagenet-vgg16": "ImageNet VGG16"}
 TITLES |= {"random-vgg16": "random VGG16"}
 NAMES = [f"{title}, {way}" for title in TITLES.values() for way in ("frozen", "fine-tuned")]
-NAMES += ["AlexNet"]
+CAPSULES = {"capsnet": "CapsNet", "capsnet-dense": "CapsNet, dense head"}
+NEW = {"alexnet": "AlexNet"} | CAPSULES
+NAMES += NEW.values()
+CHANGES = {"shift": (1, 2, 3), "rotation": (5, 10, 20), "occlusion": (8, 12, 16)}
 
 
 def measured(book: Book) -> list[dict[str, Any]]:
@@ -20,7 +24,7 @@ def measured(book: Book) -> list[dict[str, Any]]:
 
 def named(one: dict[str, Any]) -> str:
     network, way = one["recipe"]["network"], one["recipe"]["way"]
-    return f"{TITLES[network]}, {way}" if network in TITLES else "AlexNet"
+    return f"{TITLES[network]}, {way}" if network in TITLES else NEW[network]
 
 
 def accuracies(book: Book) -> Rows:
@@ -62,3 +66,18 @@ def choices(book: Book) -> Rows:
         for one in measured(book)
         if one["head"]
     }
+
+
+def costs(book: Book) -> Rows:
+    steady = {
+        name: [one["steadiness"] for one in measured(book) if named(one) == name]
+        for name in CAPSULES.values()
+    }
+    rows: Rows = {
+        (kind, str(one)): dict.fromkeys(steady, "open")
+        for kind, strengths in CHANGES.items()
+        for one in strengths
+    }
+    for key, found in probes.costs({name: some for name, some in steady.items() if some}).items():
+        rows[key] |= found
+    return rows

@@ -25,8 +25,12 @@ def probed(book: Book) -> dict[str, list[dict[str, Any]]]:
 
 
 def changes(book: Book) -> Rows:
+    return costs(probed(book))
+
+
+def costs(probed: dict[str, list[dict[str, Any]]]) -> Rows:
     rows: Rows = {}
-    for name, some in probed(book).items():
+    for name, some in probed.items():
         for at, change in enumerate(some[0]["changed"]):
             seen = [one["changed"][at]["splits"] for one in some]
             lost = [

@@ -356,6 +356,7 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "attention-mistakes": (probes.mistakes, (), ("Network",)),
     "attention-crowd": (crowd.mistakes, (), ("Network",)),
     "pretrained-table": (pretrained.accuracies, (), ("Network",)),
+    "pretrained-costs": (pretrained.costs, (), ("Change", "Strength")),
     "pretrained-choices": (pretrained.choices, (), ("Network", "Seed")),
     "small-answers": (small.answers, (), ("Network", "Form")),
     "small-costs": (small.costs, (), ("Network", "Form")),

@@ -799,19 +799,20 @@ def measure_formats(run: str) -> None:
     help="The file of ImageNet's or HED's weights, where it is not to be downloaded.",
 )
 def measure_pretrained(name: str, weights: Path | None, **options: Any) -> None:
-    """Measure AlexNet, or VGG16 with weights from elsewhere, on FER-2013.
+    """Measure AlexNet, CapsNet, or VGG16 with weights from elsewhere, on FER-2013.
 
-    NAME is alexnet, or hed-vgg16, imagenet-vgg16 or random-vgg16 with -frozen or -fine-tuned. A
-    training that was cut off goes on.
+    NAME is alexnet, capsnet, capsnet-dense (its twin without capsules), or hed-vgg16,
+    imagenet-vgg16 or random-vgg16 with -frozen or -fine-tuned. A training that was cut off goes on.
     """
-    from ferutils.records import pretrained
+    from ferutils.records import examination, pretrained
 
     given = {key: value for key, value in options.items() if value is not None}
     recipe, dataset = pretrained.usual(name, **given), _published()
     _load_keras()
     from ferutils.measuring import pretrained_recording
 
-    pretrained_recording.measure(recipe, dataset, weights, click.echo)
+    known = examination.read().near_in_training
+    pretrained_recording.measure(recipe, dataset, known, weights, click.echo)
 
 
 @measure.command("peers")

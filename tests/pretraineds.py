@@ -1,17 +1,34 @@
-"""Records of AlexNet and VGG16 that nobody measured."""
+"""Records of AlexNet, CapsNet and VGG16 that nobody measured."""
 
 from datetime import UTC, datetime
 
 import numpy as np
-from synthetic import PUBLISHED, record
+from synthetic import PUBLISHED, answered, record
 
-from ferutils.records import answers, pretrained, runs
+from ferutils.records import answers, pretrained, probes, runs
+from ferutils.records.probes import Changed, Steadiness
 
 RUN = record().run
 
 
-def measured(name="random-vgg16-frozen", wrong=0, note=PUBLISHED, **given):
-    """A network that answers the first images of each split wrongly, so many of them."""
+def steadiness(right=16):
+    """Answers to changed faces: of 40 new ones 20 are right, and so many after each change."""
+    return Steadiness(
+        seed=0,
+        unchanged=answered(),
+        changed=[
+            Changed(
+                kind=kind,
+                strength=strength,
+                splits=answered(changed=10, new_right=right),
+            )
+            for kind, strength in probes.each(pretrained.CHANGES)
+        ],
+    )
+
+
+def measured(name="random-vgg16-frozen", wrong=0, note=PUBLISHED, right=16, **given):
+    """A network that answers the first images of each split wrongly; right: see `steadiness`."""
     recipe = pretrained.usual(name, **given)
     labels = {split: np.repeat(np.arange(7), note.counts[split]) for split in runs.HELD_OUT}
     for some in labels.values():
@@ -32,4 +49,5 @@ def measured(name="random-vgg16-frozen", wrong=0, note=PUBLISHED, **given):
         code=RUN.code,
         started=datetime(2026, 1, 2, tzinfo=UTC),
         answers=answers.written(labels),
+        steadiness=steadiness(right) if name in pretrained.CAPSULES else None,
     )

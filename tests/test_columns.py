@@ -100,6 +100,9 @@ def calls():
         pretrained_tables.accuracies: lambda: answered,
         pretrained_tables.table: lambda: pretrained_tables.table(answered, future),
         pretrained_tables.choices: lambda: pretrained_tables.choices(future),
+        pretrained_tables.steps: lambda: pretrained_tables.steps(future),
+        pretrained_tables.costs: lambda: pretrained_tables.costs(future),
+        probe_tables.costs: lambda: probe_tables.costs({}, probes.CHANGES),
         probe_tables.steps: lambda: probe_tables.steps(probed),
         probe_tables.steadiness: lambda: probe_tables.steadiness(probed),
         probe_tables.weights: lambda: probe_tables.weights(probed),
@@ -136,6 +139,7 @@ def calls():
 # Columns that are named after what the frame is about: emotions, splits, runs, networks, verdicts.
 OF_ITS_CONTENT = (*fer2013.EMOTIONS, *fer2013.SPLITS, "seed", "network", "produced", "undecided")
 OF_ITS_CONTENT += ("not tested", "As in the text", "Linear", "shallow", "improved", "deep")
+OF_ITS_CONTENT += ("CapsNet",)
 
 
 def test_every_column_stands_in_the_docstring(calls):

@@ -21,15 +21,18 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 from PIL import Image
+from pretraineds import measured
 from synthetic import PAPER, PUBLISHED, answers, layers, probed, record, selected, study
 
 from ferutils import paths
 from ferutils.claims import metrics
 from ferutils.dataset.fer2013 import EMOTIONS, SPLITS
+from ferutils.records import pretrained
 from ferutils.report import (
     crop_figures,
     figures,
     pretrained_figures,
+    pretrained_tables,
     probe_figures,
     probe_tables,
     small_figures,
@@ -663,6 +666,9 @@ DRAWINGS |= {
     "filters": lambda: probe_figures.filters(PROBED),
     "sizes": lambda: small_figures.sizes(FILES, [10**6]),
     "accuracies": lambda: pretrained_figures.accuracies(RIGHT),
+    "capsules": lambda: pretrained_figures.steadiness(
+        pretrained_tables.steps([measured(name) for name in pretrained.CAPSULES])
+    ),
     "curve": lambda: crop_figures.curve(MARGINS, 1.2),
 }
 every_drawing = pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)

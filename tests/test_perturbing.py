@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from ferutils.dataset import faces, perturbing
-from ferutils.records.probes import CHANGES
+from ferutils.records import pretrained
+from ferutils.records.probes import CHANGES as PROBED
 
+CHANGES = PROBED | pretrained.CHANGES
 FACES = faces.draw().splits["PublicTest"].images[:40]
 
 
@@ -28,7 +30,7 @@ def test_the_same_seed_changes_in_the_same_way_and_keeps_the_form(kind):
 
 
 def test_no_noise_brightness_or_shift_leaves_faces_as_they_are():
-    for kind in ("noise", "brightness", "shift", "rotation"):
+    for kind in ("noise", "brightness", "shift", "rotation", "occlusion"):
         assert np.array_equal(perturbing.perturb(FACES, kind, 0, 0), FACES), kind
 
 
@@ -40,6 +42,21 @@ def test_a_shift_moves_whole_pixels_in_all_four_directions_and_repeats_the_edge(
     assert (inside == inside[:, :1]).all()
     assert set(inside[:, 0]) == {-10, 0, 10}
     assert np.abs(moved).max() == 10  # at the border too, where the edge stands
+
+
+def test_an_occlusion_covers_a_square_within_the_image_with_its_mean():
+    checked = np.tile(np.indices((48, 48)).sum(axis=0) % 2 * 100, (500, 1, 1)).astype(np.uint8)
+    found = perturbing.perturb(checked, "occlusion", 8, 0)
+    assert set(np.unique(found)) == {0, 50, 100}
+    images, rows, columns = np.nonzero(found == 50)
+    assert (np.bincount(images) == 64).all()
+    for places in (rows.reshape(-1, 64), columns.reshape(-1, 64)):
+        assert (np.ptp(places, axis=1) == 7).all()
+        assert set(places.min(axis=1)) == set(range(41))  # every place, the rim too
+
+
+def test_a_new_kind_goes_to_the_end_because_its_place_is_part_of_the_seed():
+    assert list(perturbing.WAYS) == [*PROBED, "occlusion"]
 
 
 def test_brighter_never_wraps_around_to_black():

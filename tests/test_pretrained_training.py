@@ -1,4 +1,4 @@
-"""AlexNet and VGG16: weights, features, training. Needs neither dataset nor network."""
+"""AlexNet, CapsNet and VGG16: weights, features, training. Needs neither dataset nor network."""
 
 import os
 
@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 from helpers import EXPLAINED, small_dataset
 
-from ferutils.measuring import alexnet, frozen, pretrained_recording, tuning, vgg
+from ferutils.measuring import alexnet, capsules, frozen, pretrained_recording, tuning, vgg
 from ferutils.measuring.checkpoints import Checkpoint, Identity
 from ferutils.records import pretrained as records
 from ferutils.records import runs
 
 DRAWN = small_dataset()
 IMAGES = DRAWN.splits["Training"].images
+KNOWN = {"PublicTest": [0, 1], "PrivateTest": []}
 # By block, the maps of each convolution of VGG16.
 MAPS = {1: [64] * 2, 2: [128] * 2, 3: [256] * 3, 4: [512] * 3, 5: [512] * 3}
 
@@ -208,7 +209,7 @@ def test_private_test_chooses_nothing(monkeypatch):
 
 def test_a_frozen_network_is_recorded(monkeypatch):
     told(monkeypatch)
-    found = pretrained_recording.measure(recipe(), DRAWN, report=quiet)
+    found = pretrained_recording.measure(recipe(), DRAWN, KNOWN, report=quiet)
     assert records.read_all() == [found] and found.is_current
     assert all(found.right(name).all() for name in runs.HELD_OUT)
     assert found.cost.wall_seconds > 2
@@ -246,6 +247,86 @@ def test_a_step_of_training_changes_every_layer_of_alexnet():
     assert 1.5 < one.training_loss < 4
     moved = [not np.array_equal(*pair) for pair in zip(before, model.get_weights())]
     assert all(moved)
+
+
+# ---- CapsNet ------------------------------------------------------------------------------------
+
+
+def numbers(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def test_squashing_keeps_the_direction_and_brings_the_length_below_one():
+    long = np.array([[3, 4], [0.03, 0.04], [0, 0]], np.float32)
+    found = keras.ops.convert_to_numpy(capsules.squash(long))
+    factors = np.array([25 / 26 / 5, 0.0025 / 1.0025 / 0.05, 0])
+    assert found == pytest.approx(long * factors[:, None], abs=1e-6)
+    lengths = keras.ops.convert_to_numpy(capsules.length(long))
+    assert lengths == pytest.approx([5, 0.05, 0], abs=1e-6)
+
+
+def test_routing_is_that_of_the_papers_procedure_1():
+    layer = capsules.Routing(7, 16)
+    inputs, kernel = numbers(2, 9, 8), numbers(9, 8, 7 * 16) / 3
+    layer.build(inputs.shape)
+    layer.kernel.assign(kernel)
+
+    def squashed(s):
+        size = np.linalg.norm(s)
+        return size**2 / (1 + size**2) * s / size
+
+    expected = np.empty((2, 7, 16))
+    for image in range(2):
+        votes = np.einsum("id,idjo->ijo", inputs[image], kernel.reshape(9, 8, 7, 16))
+        b = np.zeros((9, 7))
+        for _ in range(3):
+            c = np.exp(b) / np.exp(b).sum(axis=1, keepdims=True)  # of each capsule below, over j
+            v = np.array([squashed(c[:, j] @ votes[:, j]) for j in range(7)])
+            b = b + np.einsum("ijo,jo->ij", votes, v)
+        expected[image] = v
+    assert keras.ops.convert_to_numpy(layer(inputs)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_margin_loss_is_that_of_an_example_by_hand():
+    lengths = np.array([[0.8, 0.3, 0.05, 0, 0, 0, 0], [0.95, 0.1, 0, 0, 0, 0, 0]], np.float32)
+    found = keras.ops.convert_to_numpy(capsules.margin_loss(np.array([[0], [0]]), lengths))
+    assert found == pytest.approx([0.1**2 + 0.5 * 0.2**2, 0], abs=1e-6)
+    found = keras.ops.convert_to_numpy(capsules.margin_loss(np.array([1, 1]), lengths))
+    assert found == pytest.approx([0.6**2 + 0.5 * 0.7**2, 0.8**2 + 0.5 * 0.85**2], abs=1e-6)
+
+
+def test_capsnet_and_its_twin_share_the_trunk_and_have_heads_of_one_size():
+    models = [capsules.capsnet(), capsules.capsnet_dense()]
+    counts = [model.count_params() for model in models]
+    assert abs(counts[0] - counts[1]) < 0.002 * counts[0]
+    for model in models:
+        convolutions = [one.output.shape[1:] for one in model.layers if "conv2d" in one.name]
+        assert convolutions == [(24, 24, 32)] * 2 + [(12, 12, 64)] * 2 + [(6, 6, 128)] * 2
+
+
+def test_the_lengths_of_capsules_are_between_0_and_1_and_each_is_an_answer():
+    lengths = capsules.capsnet().predict(IMAGES[:5, ..., None], verbose=0)
+    assert lengths.shape == (5, 7) and lengths.min() > 0 and lengths.max() < 1
+
+
+@pytest.mark.slow
+def test_capsnet_is_trained_down_to_its_first_convolution_and_recorded(monkeypatch):
+    made, built = records.usual("capsnet", epochs=1, batch_size=35), []
+    build = capsules.capsnet
+
+    def kept(precision):
+        built.append(build(precision))
+        built.append(built[0].get_weights())
+        return built[0]
+
+    monkeypatch.setattr(capsules, "capsnet", kept)
+    found = pretrained_recording.measure(made, DRAWN, KNOWN, report=quiet)
+    assert records.read_all() == [found] and found.is_current
+    assert not any(np.array_equal(*pair) for pair in zip(built[1], built[0].get_weights()))
+    assert 0 < found.history[0].training_loss < 1  # of margins: 0.81 and 6 times 0.4 at most
+    for split, seen in found.steadiness.unchanged.items():
+        assert seen.right == found.right(split).sum() and seen.changed == 0
+        assert seen.images - seen.new == len(KNOWN[split])
 
 
 # ---- training -----------------------------------------------------------------------------------
@@ -310,7 +391,7 @@ def test_a_training_that_was_cut_off_goes_on_as_if_it_had_not_been(places):
 def test_a_trained_network_is_recorded(monkeypatch):
     monkeypatch.setattr(alexnet, "alexnet", tiny)
     made = recipe("alexnet", epochs=2, batch_size=16)
-    found = pretrained_recording.measure(made, DRAWN, report=quiet)
+    found = pretrained_recording.measure(made, DRAWN, KNOWN, report=quiet)
     assert records.read_all() == [found]
     assert len(found.history) == 2 and found.begun_from is None and found.head is None
     assert found.history[-1].public_accuracy == found.right("PublicTest").mean()

@@ -1,4 +1,4 @@
-"""Faces -> the same faces with noise, shifted, rotated, brighter, blurred, compressed.
+"""Faces -> the same faces with noise, shifted, rotated, brighter, blurred, compressed, covered.
 
 Reads and returns arrays; writes nothing.
 """
@@ -22,7 +22,8 @@ def perturb(images: np.ndarray, kind: str, strength: float, seed: int) -> np.nda
         kind: a name in WAYS.
         strength: of the change: of noise the standard deviation and of brightness what is added,
             as shares of white; of a shift pixels, up, down, left or right; of a rotation degrees,
-            either way; of a blur the standard deviation in pixels; of JPEG the quality.
+            either way; of a blur the standard deviation in pixels; of JPEG the quality; of an
+            occlusion the width in pixels of a square of the image's mean grey.
         seed: 0 or more.
 
     Returns:
@@ -75,6 +76,16 @@ def _compressed(image: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
+def _occlusion(images: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    drawn = rng.random((2, len(images), 1))  # the same for every width
+    corners = (drawn * (IMAGE_SIZE - strength + 1)).astype(int)
+    places = np.arange(IMAGE_SIZE)
+    rows, columns = (corners <= places) & (places < corners + strength)
+    mean = _grey(images.mean(axis=(1, 2), keepdims=True))
+    return np.where(rows[:, :, None] & columns[:, None, :], mean, images)
+
+
+# A kind's position is part of the seed of what is drawn: new ones go to the end.
 WAYS = {
     "noise": _noise,
     "shift": _shift,
@@ -82,4 +93,5 @@ WAYS = {
     "brightness": _brightness,
     "blur": _blur,
     "JPEG": _jpeg,
+    "occlusion": _occlusion,
 }

@@ -1,9 +1,9 @@
-"""Recipe of AlexNet or a VGG16 -> its record.
+"""Recipe of AlexNet, CapsNet or a VGG16 -> its record.
 
 Reads a dataset and files of weights; writes the record, and to the cache features and checkpoints.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,18 @@ import keras
 
 from ferutils import paths
 from ferutils.dataset.fer2013 import Dataset
-from ferutils.measuring import alexnet, devices, frozen, recording, small, training, tuning, vgg
+from ferutils.measuring import (
+    alexnet,
+    capsules,
+    changing,
+    devices,
+    frozen,
+    recording,
+    small,
+    training,
+    tuning,
+    vgg,
+)
 from ferutils.measuring.checkpoints import Checkpoint, Identity
 from ferutils.records import answers, provenance, runs
 from ferutils.records import pretrained as records
@@ -23,13 +34,18 @@ Report = Callable[[str], None]
 
 
 def measure(
-    recipe: Recipe, dataset: Dataset, file: Path | None = None, report: Report = print
+    recipe: Recipe,
+    dataset: Dataset,
+    known: Mapping[str, list[int]],
+    file: Path | None = None,
+    report: Report = print,
 ) -> Pretrained:
     """Train what a recipe names, let it answer both held-out splits, and record that.
 
     Args:
         recipe: what to train; a training that was cut off goes on.
         dataset: Training to learn from, PublicTest to choose on, both held-out splits to answer.
+        known: by held-out split, positions of images whose photograph is in Training too.
         file: of the weights; None: the cache's, or they are downloaded.
         report: called with a line after each step.
 
@@ -45,7 +61,10 @@ def measure(
     place = paths.cache() / "checkpoints" / f"{records.file_name(recipe)}.npz"
     checkpoint = Checkpoint(place, identity)
     weights = vgg.weights_file(recipe.network, file)
-    way = _frozen if recipe.way == "frozen" else _trained
+    if recipe.way == "frozen":
+        fields = _frozen(recipe, weights, dataset, report, checkpoint)
+    else:
+        fields = _trained(recipe, weights, dataset, known, report, checkpoint)
     found = Pretrained(
         recipe=recipe,
         dataset=runs.note(dataset),
@@ -53,7 +72,7 @@ def measure(
         environment=environment,
         code=code,
         started=checkpoint.started,
-        **way(recipe, weights, dataset, report, checkpoint),
+        **fields,
     )
     records.write(found)
     checkpoint.remove()
@@ -80,19 +99,32 @@ def _frozen(
 
 
 def _trained(
-    recipe: Recipe, weights: Path | None, dataset: Dataset, report: Report, checkpoint: Checkpoint
+    recipe: Recipe,
+    weights: Path | None,
+    dataset: Dataset,
+    known: Mapping[str, list[int]],
+    report: Report,
+    checkpoint: Checkpoint,
 ) -> dict[str, Any]:
     """The fields of the record of a network trained by epochs."""
     keras.utils.set_random_seed(recipe.seed)
-    if recipe.network == "alexnet":
-        model = alexnet.alexnet(recipe.precision)
-    else:
-        model = tuning.tuned(recipe, weights)
+    match recipe.network:
+        case "alexnet":
+            model = alexnet.alexnet(recipe.precision)
+        case "capsnet":
+            model = capsules.capsnet(recipe.precision)
+        case "capsnet-dense":
+            model = capsules.capsnet_dense(recipe.precision)
+        case _:
+            model = tuning.tuned(recipe, weights)
     history = tuning.train(model, recipe, dataset, report, checkpoint)
     answered = {
         name: small.probabilities(model, dataset.splits[name].images).argmax(axis=1)
         for name in HELD_OUT
     }
+    steadiness = None
+    if recipe.network in records.CAPSULES:
+        steadiness = changing.steadiness(model, dataset, known, records.CHANGES, report)
     images = recipe.epochs * len(dataset.splits["Training"].labels)
     cost = Cost(
         wall_seconds=checkpoint.wall_seconds(),
@@ -105,4 +137,5 @@ def _trained(
         "cost": cost,
         "resumed_after_epochs": checkpoint.resumed_after_epochs,
         "answers": answers.written(answered),
+        "steadiness": steadiness,
     }

@@ -9,18 +9,16 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ferutils.dataset import perturbing
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, Dataset, Split
-from ferutils.measuring import models, predicting, recording
+from ferutils.measuring import changing, models, predicting, recording
+from ferutils.measuring.changing import BATCH, SEED
 from ferutils.records import probes
 from ferutils.records.keeping import HELD_OUT
-from ferutils.records.probes import CHANGES, Answers, Attention, Changed, Probe, Weights
+from ferutils.records.probes import CHANGES, Attention, Probe, Weights
 from ferutils.records.runs import Record
 
-SEED = 0
 SQUARE, STEP = 8, 4  # pixels
 IMAGES = 50  # of each emotion and held-out split that attention is measured on
-BATCH = 512
 
 
 def probe(
@@ -53,53 +51,18 @@ def probe(
     started = _kernels(models.build(record.recipe))
     model = predicting.trained(record)
     splits = {name: dataset.splits[name] for name in HELD_OUT}
-    usual = {name: _answered(model, split.images) for name, split in splits.items()}
-
-    def answers(changed: Mapping[str, np.ndarray]) -> dict[str, Answers]:
-        return {
-            name: _answers(split, known[name], usual[name], changed[name])
-            for name, split in splits.items()
-        }
-
-    changed = []
-    for kind, (_, strengths) in CHANGES.items():
-        for strength in strengths:
-            report(f"{kind} {strength:g}")
-            found = {
-                name: _answered(model, perturbing.perturb(split.images, kind, strength, SEED))
-                for name, split in splits.items()
-            }
-            changed.append(Changed(kind=kind, strength=strength, splits=answers(found)))
+    steady = changing.steadiness(model, dataset, known, CHANGES, report)
     report("what it looks at")
     return Probe(
         run=record.run.id,
         weights_sha256=record.run.weights_sha256,
-        seed=SEED,
-        unchanged=answers(usual),
-        changed=changed,
+        **dict(steady),
         weights=_weights(started, _kernels(model)),
         square=SQUARE,
         step=STEP,
         attention=_attention(model, _chosen(splits, known, images)),
         filters=np.round(np.moveaxis(_first_kernel(model)[:, :, 0], -1, 0), 4).tolist(),
         environment=recording.current_environment(),
-    )
-
-
-def _answered(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """The labels that a network answers, (n,)."""
-    return model.predict(images[..., None], batch_size=BATCH, verbose=0).argmax(axis=1)
-
-
-def _answers(split: Split, known: list[int], usual: np.ndarray, found: np.ndarray) -> Answers:
-    right, new = found == split.labels, np.ones(len(found), dtype=bool)
-    new[known] = False
-    return Answers(
-        images=len(found),
-        right=int(right.sum()),
-        new=int(new.sum()),
-        new_right=int((right & new).sum()),
-        changed=int((found != usual).sum()),
     )
 
 

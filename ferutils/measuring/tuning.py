@@ -1,4 +1,4 @@
-"""Training of AlexNet, and of VGG16 from weights that it comes with.
+"""Training of AlexNet, of CapsNet, and of VGG16 from weights that it comes with.
 
 Reads arrays; writes checkpoints. Backend-neutral.
 """
@@ -13,6 +13,7 @@ from keras import layers
 
 from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, Dataset
 from ferutils.measuring import small
+from ferutils.measuring.capsules import margin_loss
 from ferutils.measuring.checkpoints import Checkpoint
 from ferutils.measuring.training import Progress
 from ferutils.measuring.vgg import vgg16
@@ -51,7 +52,8 @@ def train(
     Order and changes of the images follow from seed and epoch. No epoch is chosen.
 
     Args:
-        model: input float (n, 48, 48, 1), 0..255; output logits (n, 7).
+        model: input float (n, 48, 48, 1), 0..255; output logits, or lengths of
+            capsules, (n, 7).
         recipe: how.
         dataset: Training to learn from, PublicTest to follow.
         report: called with a line after each epoch.
@@ -85,7 +87,10 @@ def _compile(model: keras.Model, recipe: Recipe, steps: int) -> None:
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, global_clipnorm=CLIP)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if recipe.network == "capsnet":
+        loss = margin_loss
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     # JAX computes with nothing but XLA, which TensorFlow does without, as in `models.build`.
     model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
 

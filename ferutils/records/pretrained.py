@@ -1,4 +1,4 @@
-"""The networks that the paper names as future work: AlexNet, and VGG16 with weights from elsewhere.
+"""The networks that the paper names as future work: AlexNet, CapsNet, VGG16 with given weights.
 
 Writes and reads book/pretrained/<name>-seed-<n>.json. Needs no Keras.
 """
@@ -11,8 +11,9 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from ferutils import paths, storage
-from ferutils.records import answers, provenance
+from ferutils.records import answers, probes, provenance
 from ferutils.records.answers import Answers
+from ferutils.records.probes import Change, Steadiness
 from ferutils.records.runs import Accuracy, Code, Cost, DatasetNote, Environment, Part, Words
 from ferutils.records.small import Epoch
 
@@ -20,21 +21,32 @@ FOLDER = paths.BOOK / "pretrained"
 COMMAND = "FER2013=PATH ferutils measure pretrained"
 ORIGINS = ("hed-vgg16", "imagenet-vgg16", "random-vgg16")
 WAYS = ("frozen", "fine-tuned")
+CAPSULES = ("capsnet", "capsnet-dense")  # and the same trunk without capsules
+NEW = ("alexnet", *CAPSULES)
 # By name, the network and what is trained of it: a linear classifier on its frozen features, all
 # of it from the weights it comes with, or all of it from random ones.
 NAMES = {f"{origin}-{way}": (origin, way) for origin in ORIGINS for way in WAYS}
-NAMES |= {"alexnet": ("alexnet", "from scratch")}
-# As provenance.SHAPING: a function that shapes the numbers, and the modules it reaches into.
+NAMES |= {network: (network, "from scratch") for network in NEW}
+# How the images are changed that CapsNet and its twin answer, too.
+CHANGES = {kind: probes.CHANGES[kind] for kind in ("shift", "rotation")}
+CHANGES |= {"occlusion": Change("pixels wide", (8, 12, 16))}
+STEADY = ("dataset/perturbing", "measuring/capsules", "measuring/changing")
+STEADY += ("measuring/models", "measuring/tuning")
+# As provenance.SHAPING: functions that shape the numbers, and the modules they reach into; of a
+# network from scratch by its own name, as below.
 SHAPING = {
-    "frozen": ("classify", ("measuring/linear", "measuring/vgg", "measuring/frozen")),
-    "fine-tuned": ("tuned", ("measuring/vgg", "measuring/tuning")),
-    "from scratch": ("alexnet", ("measuring/alexnet", "measuring/tuning")),
+    "frozen": (["classify"], ("measuring/linear", "measuring/vgg", "measuring/frozen")),
+    "fine-tuned": (["tuned"], ("measuring/vgg", "measuring/tuning")),
+    "alexnet": (["alexnet"], ("measuring/alexnet", "measuring/tuning")),
+    "capsnet": (["capsnet", "steadiness"], STEADY),
+    "capsnet-dense": (["capsnet_dense", "steadiness"], STEADY),
 }
 USUAL = {
     "frozen": {"epochs": 0},
     "fine-tuned": {"epochs": 3, "learning_rate": 1e-4},
-    "from scratch": {"epochs": 10, "learning_rate": 3e-4},
+    "alexnet": {"epochs": 10, "learning_rate": 3e-4},
 }
+USUAL |= dict.fromkeys(CAPSULES, USUAL["alexnet"] | {"precision": "float32"})
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -44,7 +56,7 @@ Sum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class Recipe(Part):
     """Everything that decides one measurement, but the dataset and the weights it begins from."""
 
-    network: Literal[*ORIGINS, "alexnet"]
+    network: Literal[*ORIGINS, *NEW]
     way: Literal[*WAYS, "from scratch"]
     seed: Seed = 0  # of random weights, and of what is drawn in training
     precision: Literal["float32", "mixed_bfloat16"] = "mixed_bfloat16"
@@ -96,6 +108,7 @@ class Pretrained(Part):
     started: datetime
     resumed_after_epochs: list[int] = Field(default_factory=list)
     answers: Answers
+    steadiness: Steadiness | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> "Pretrained":
@@ -107,6 +120,12 @@ class Pretrained(Part):
             raise ValueError("the file of the weights that it begins from, if it has one")
         if not answers.complete(self.answers, self.dataset):
             raise ValueError("an answer to each held-out image")
+        if (self.steadiness is None) == (self.recipe.network in CAPSULES):
+            raise ValueError(
+                "answers to changed images of CapsNet and its twin, and of these alone"
+            )
+        if self.steadiness and self.steadiness.changes != probes.each(CHANGES):
+            raise ValueError("other changes than those of today's code")
         return self
 
     @property
@@ -134,7 +153,7 @@ def usual(name: str, **given: object) -> Recipe:
         raise ValueError(f"Expected one of {', '.join(NAMES)}. Received: {name}. Correct the name.")
     network, way = NAMES[name]
     try:
-        return Recipe(**{"network": network, "way": way} | USUAL[way] | given)
+        return Recipe(**{"network": network, "way": way} | USUAL[_kind(network, way)] | given)
     except ValidationError as error:
         raise ValueError(
             f"Expected a recipe of {name}. Received: {storage.described(error)}. Correct it."
@@ -143,8 +162,13 @@ def usual(name: str, **given: object) -> Recipe:
 
 def fingerprint(recipe: Recipe) -> str:
     """A hash of the code that shapes the numbers of a recipe."""
-    root, modules = SHAPING[recipe.way]
-    return provenance.code_fingerprint(root, modules=("dataset/fer2013", *modules))
+    (root, *also), modules = SHAPING[_kind(recipe.network, recipe.way)]
+    modules = ("dataset/fer2013", *modules)
+    return provenance.code_fingerprint(root, modules=modules, also=tuple(also))
+
+
+def _kind(network: str, way: str) -> str:
+    return way if way in WAYS else network
 
 
 # Files

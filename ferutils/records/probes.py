@@ -3,7 +3,7 @@
 Writes and reads book/probes/<run id>.json, one file for each run that was probed. Needs no Keras.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -46,6 +46,11 @@ CHANGES = {
 }
 
 
+def each(changes: Mapping[str, Change]) -> list[tuple[str, float]]:
+    """Kind and strength of each change."""
+    return [(kind, float(one)) for kind, (_, strengths) in changes.items() for one in strengths]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,6 +81,41 @@ class Changed(_Part):
     splits: dict[str, Answers]
 
 
+class Steadiness(_Part):
+    """How a network answered the held-out images as they are, and changed.
+
+    Attributes:
+        seed: of the changes that are drawn.
+        unchanged: the answers to the images as they are, by held-out split.
+        changed: the answers by way and strength.
+    """
+
+    seed: int
+    unchanged: dict[str, Answers]
+    changed: list[Changed]
+
+    @model_validator(mode="after")
+    def _by_split(self) -> "Steadiness":
+        if {tuple(one.splits) for one in self.changed} | {tuple(self.unchanged)} != {HELD_OUT}:
+            raise ValueError(f"answers by {', '.join(HELD_OUT)}")
+        return self
+
+    @property
+    def changes(self) -> list[tuple[str, float]]:
+        """Kind and strength of each change."""
+        return [(one.kind, one.strength) for one in self.changed]
+
+    def accuracy(self, split: str, change: Changed | None = None, new: bool = True) -> float:
+        """The share of right answers, to new faces alone or to all."""
+        found = (change.splits if change else self.unchanged)[split]
+        return found.new_right / found.new if new else found.right / found.images
+
+    def flips(self, change: Changed) -> float:
+        """The share of answers that a change turned into others, over both splits."""
+        found = change.splits.values()
+        return sum(one.changed for one in found) / sum(one.images for one in found)
+
+
 class Weights(_Part):
     """The kernel of one layer."""
 
@@ -99,15 +139,13 @@ class Attention(_Part):
     grad_cam: Map
 
 
-class Probe(_Part):
-    """What was measured of the network of one run.
+class Probe(Steadiness):
+    """What was measured of the network of one run; its changes are each of CHANGES.
 
     Attributes:
         run: the id of the run.
         weights_sha256: of the weights that were probed, as in the record of the run.
-        seed: of the changes that are drawn, and of the images looked at for `attention`.
-        unchanged: the answers to the images as they are, by held-out split.
-        changed: the answers by way and strength, each of CHANGES.
+        seed: also of the images looked at for `attention`.
         weights: the kernels, from the first layer to the last.
         square: width in pixels of the square that covers a part of a face.
         step: pixels from one place of it to the next.
@@ -118,9 +156,6 @@ class Probe(_Part):
 
     run: Words
     weights_sha256: Words
-    seed: int
-    unchanged: dict[str, Answers]
-    changed: list[Changed]
     weights: Annotated[list[Weights], Field(min_length=2)]
     square: Annotated[int, Field(ge=1)]
     step: Annotated[int, Field(ge=1)]
@@ -130,27 +165,15 @@ class Probe(_Part):
 
     @model_validator(mode="after")
     def _complete(self) -> "Probe":
-        every = [(kind, float(one)) for kind, (_, some) in CHANGES.items() for one in some]
-        if [(one.kind, one.strength) for one in self.changed] != every:
+        if self.changes != each(CHANGES):
             raise ValueError("other changes than those of today's code")
-        splits = {tuple(one.splits) for one in self.changed} | {tuple(self.unchanged)}
-        if splits != {HELD_OUT} or tuple(self.attention) != EMOTIONS:
-            raise ValueError(f"answers by {', '.join(HELD_OUT)} and by each emotion")
+        if tuple(self.attention) != EMOTIONS:
+            raise ValueError("what decided the answers to each emotion")
         wide = len(places(self.square, self.step))
         maps = [one.occlusion for one in self.attention.values()]
         if any([len(row) for row in one] != [wide] * wide for one in maps):
             raise ValueError(f"occlusion maps of other sizes than {wide} x {wide}")
         return self
-
-    def accuracy(self, split: str, change: Changed | None = None, new: bool = True) -> float:
-        """The share of right answers, to new faces alone or to all."""
-        found = (change.splits if change else self.unchanged)[split]
-        return found.new_right / found.new if new else found.right / found.images
-
-    def flips(self, change: Changed) -> float:
-        """The share of answers that a change turned into others, over both splits."""
-        found = change.splits.values()
-        return sum(one.changed for one in found) / sum(one.images for one in found)
 
     @property
     def weakest(self) -> list[Changed]:

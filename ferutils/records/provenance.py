@@ -52,7 +52,10 @@ LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "papermill")
 
 
 def code_fingerprint(
-    model: str, package: Path = paths.ROOT / "ferutils", modules: Iterable[str] = SHAPING
+    model: str,
+    package: Path = paths.ROOT / "ferutils",
+    modules: Iterable[str] = SHAPING,
+    also: tuple[str, ...] = (),
 ) -> str:
     """A hash of the code that shapes the numbers of a model's runs.
 
@@ -65,18 +68,19 @@ def code_fingerprint(
         package: the folder of the modules.
         modules: where the code stands; what `train` or a function of the model's name does not
             reach does not count.
+        also: further functions whose reach counts.
     """
     files = [package / f"{module}.py" for module in modules]
-    return _fingerprint(model, tuple(file.read_text(encoding="utf-8") for file in files))
+    return _fingerprint((model, *also), tuple(file.read_text(encoding="utf-8") for file in files))
 
 
 @cache  # by what the files hold: a page asks for every run that it shows
-def _fingerprint(model: str, sources: tuple[str, ...]) -> str:
+def _fingerprint(roots: tuple[str, ...], sources: tuple[str, ...]) -> str:
     definitions: dict[str, ast.stmt] = {}
     for source in sources:
         definitions |= _definitions(source)
     definitions.pop("MODELS", None)  # reaches every network; the one that counts is a root
-    reached, waiting = set(), ["train", model]
+    reached, waiting = set(), ["train", *roots]
     while waiting:
         name = waiting.pop()
         if name in definitions and name not in reached:

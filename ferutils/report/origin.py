@@ -101,7 +101,7 @@ def small(ours: Sequence[Trained], papers: Sequence[Formats], *commands: str) ->
 
 
 def pretrained(found: Sequence[Pretrained]) -> Markdown:
-    """Where the numbers of AlexNet and VGG16 come from, of which there may be none yet."""
+    """Where the numbers of AlexNet, CapsNet and VGG16 come from, of which there may be none yet."""
     rows = {
         "Records": ", ".join(one.name for one in found),
         "Dataset": _distinct(

@@ -1,6 +1,7 @@
-"""AlexNet and VGG16 beside the paper's networks -> how often each is right: frames, and words.
+"""AlexNet, CapsNet and VGG16 beside the paper's networks -> how often each is right: frames, words.
 
-Reads what it is given; writes nothing. Frames hold text ready to print, but for `accuracies`.
+Reads what it is given; writes nothing. Frames hold text ready to print, but for `accuracies` and
+`steps`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,13 @@ from ferutils.claims import metrics
 from ferutils.claims.metrics import Interval
 from ferutils.records.examination import Examination
 from ferutils.records.keeping import HELD_OUT
-from ferutils.records.pretrained import COMMAND, NAMES, WAYS, Pretrained
+from ferutils.records.pretrained import CAPSULES, CHANGES, COMMAND, NAMES, WAYS, Pretrained
+from ferutils.records.probes import Steadiness
 from ferutils.records.runs import Record
 from ferutils.records.study import Study
+from ferutils.report import probe_tables
 from ferutils.report.figures import ENDS
-from ferutils.report.tables import listed, network, percent, scored
+from ferutils.report.tables import listed, network, percent, points, scored
 
 TEST = "PrivateTest"  # on which nothing was chosen
 FACES = ("all faces", "new faces")  # new: those whose photograph is not in Training
@@ -26,6 +29,8 @@ TITLES = {
     "imagenet-vgg16": "ImageNet VGG16",
     "random-vgg16": "random VGG16",
     "alexnet": "AlexNet",
+    "capsnet": "CapsNet",
+    "capsnet-dense": "CapsNet, dense head",
 }
 
 
@@ -124,6 +129,38 @@ def choices(found: Sequence[Pretrained]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=heads)
 
 
+# Changed faces
+
+
+def steps(found: Sequence[Pretrained]) -> pd.DataFrame:
+    """The accuracy of CapsNet and its twin after each change, for `pretrained_figures.steadiness`.
+
+    Columns: network, seed, kind, unit, step (0: unchanged, then 1 the weakest), strength, split,
+    faces ("new" or "all"), accuracy_share, changed_share (of the answers to all faces).
+    """
+    rows = [
+        {"network": title(one.recipe.name), "seed": one.recipe.seed} | row
+        for one in found
+        if one.steadiness
+        for row in probe_tables.steps_of(one.steadiness, CHANGES)
+    ]
+    return pd.DataFrame(rows, columns=probe_tables.STEPS)
+
+
+def costs(found: Sequence[Pretrained]) -> pd.DataFrame:
+    """What each change costs CapsNet and its twin, as `probe_tables.costs` tells it.
+
+    Columns: Change, Strength, then one per network.
+    """
+    named = {title(name): some for name, some in _steady(found).items()}
+    return probe_tables.costs(named, CHANGES)
+
+
+def _steady(found: Sequence[Pretrained]) -> dict[str, list[Steadiness]]:
+    """By network, what its runs answer to changed faces."""
+    return {name: [one.steadiness for one in found if one.recipe.name == name] for name in CAPSULES}
+
+
 # Words
 
 
@@ -154,3 +191,46 @@ def conclusion(measured: pd.DataFrame, found: Sequence[Pretrained]) -> Markdown:
 def _shares(means: pd.Series) -> str:
     every, new = (percent(means[faces]) for faces in FACES)
     return f"right for {every} of {TEST}, and for {new} of the new faces there"
+
+
+def holding_up(found: Sequence[Pretrained]) -> Markdown:
+    """Whether CapsNet loses less than its twin by each kind of change, if three runs of both tell.
+
+    The accuracy lost is that on new faces, the mean over the strengths and both held-out splits;
+    the interval of its difference is that of the t test over seeds.
+    """
+    steady = _steady(found)
+    enough = min(map(len, steady.values())) >= metrics.FEWEST_RUNS
+    lines = [_held_up(kind, steady, enough) for kind in CHANGES if any(steady.values())]
+    if not enough:
+        runs = listed([f"{len(some)} of `{name}`" for name, some in steady.items()])
+        lines.append(
+            f"**Open**: a verdict takes {metrics.FEWEST_RUNS} runs of each network, and there are "
+            f"{runs}. `{COMMAND} NAME --seed N` trains one and records its answers."
+        )
+    return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def _held_up(kind: str, steady: dict[str, list[Steadiness]], enough: bool) -> str:
+    """What a kind of change costs both networks, and the verdict."""
+    losses = {name: [_lost(one, kind) for one in some] for name, some in steady.items()}
+    told = (
+        f"{title(name)} {100 * np.mean(some):.1f}" if some else f"{title(name)} open"
+        for name, some in losses.items()
+    )
+    text = f"**{kind.capitalize()}**, points of accuracy lost: {'; '.join(told)}."
+    if not enough:
+        return f"{text} Not tested."
+    (apart,) = metrics.differences_of_means(losses).values()
+    verdict = "no difference shown"
+    if apart.high < 0:
+        verdict = "capsules hold up better"
+    elif apart.low > 0:
+        verdict = "capsules hold up worse"
+    value, low, high = map(points, apart)
+    return f"{text} Difference {value} (95\u00a0% interval {low} to {high}): **{verdict}**."
+
+
+def _lost(steady: Steadiness, kind: str) -> float:
+    every = (probe_tables.cost([steady], kind, one)[0] for one in CHANGES[kind].strengths)
+    return float(np.mean(list(every)))

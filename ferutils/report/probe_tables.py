@@ -3,7 +3,7 @@
 Reads what it is given; writes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from ferutils.claims import metrics
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.records import probes
 from ferutils.records.keeping import HELD_OUT
-from ferutils.records.probes import CHANGES, Changed, Probe, Probed
+from ferutils.records.probes import CHANGES, Change, Changed, Probe, Probed, Steadiness
 from ferutils.records.runs import Predictions
 from ferutils.records.study import Study
 from ferutils.report.tables import listed, network, percent, spread
@@ -58,24 +58,30 @@ def steps(probed: Sequence[Probed]) -> pd.DataFrame:
     Columns: network, seed, kind, unit, step (0: unchanged, then 1 the weakest), strength, split,
     faces ("new" or "all"), accuracy_share, changed_share (of the answers to all faces).
     """
-    rows = []
-    for record, probe in probed:
-        whose = {"network": record.recipe.variant, "seed": record.recipe.seed}
-        for kind, (unit, strengths) in CHANGES.items():
-            found = [None, *(one for one in probe.changed if one.kind == kind)]
-            for step, change in enumerate(found):
-                of_step = {"kind": kind, "unit": unit, "step": step}
-                of_step["strength"] = strengths[step - 1] if step else float("nan")
-                rows += [whose | of_step | one for one in _of_each_split(probe, change)]
+    rows = [
+        {"network": record.recipe.variant, "seed": record.recipe.seed} | one
+        for record, probe in probed
+        for one in steps_of(probe, CHANGES)
+    ]
     return pd.DataFrame(rows, columns=STEPS)
 
 
-def _of_each_split(probe: Probe, change: Changed | None) -> list[dict]:
+def steps_of(steady: Steadiness, changes: Mapping[str, Change]) -> Iterator[dict]:
+    """The rows of one network in `steps`, without its name and seed."""
+    for kind, (unit, strengths) in changes.items():
+        found = [None, *(one for one in steady.changed if one.kind == kind)]
+        for step, change in enumerate(found):
+            of_step = {"kind": kind, "unit": unit, "step": step}
+            of_step["strength"] = strengths[step - 1] if step else float("nan")
+            yield from (of_step | one for one in _of_each_split(steady, change))
+
+
+def _of_each_split(steady: Steadiness, change: Changed | None) -> list[dict]:
     return [
         {
             "split": split,
             "faces": faces,
-            "accuracy_share": probe.accuracy(split, change, faces == "new"),
+            "accuracy_share": steady.accuracy(split, change, faces == "new"),
             "changed_share": _turned(change, split),
         }
         for split in HELD_OUT
@@ -88,31 +94,40 @@ def _turned(change: Changed | None, split: str) -> float:
 
 
 def steadiness(probed: Sequence[Probed]) -> pd.DataFrame:
+    """What each change costs each network, as `costs` tells it.
+
+    Columns: Change, Strength, then one per network.
+    """
+    return costs(by_network(probed), CHANGES)
+
+
+def costs(
+    networks: Mapping[str, Sequence[Steadiness]], changes: Mapping[str, Change]
+) -> pd.DataFrame:
     """What each change costs each network.
 
     Accuracy that is lost on new faces, in points, on PublicTest and PrivateTest, then the share of
-    all answers that turned into others; means over runs.
+    all answers that turned into others; means over runs, "open" where there is none.
 
     Columns: Change, Strength, then one per network.
     """
     rows = []
-    for kind, (unit, strengths) in CHANGES.items():
-        for strength in strengths:
-            row = {"Change": f"{kind} ({unit})", "Strength": f"{strength:g}"}
-            for shown, some in by_network(probed).items():
-                row[shown] = _cost(some, kind, strength)
-            rows.append(row)
+    for kind, strength in probes.each(changes):
+        row = {"Change": f"{kind} ({changes[kind].unit})", "Strength": f"{strength:g}"}
+        for shown, some in networks.items():
+            row[shown] = _cost(some, kind, strength) if some else "open"
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _cost(some: Sequence[Probe], kind: str, strength: float) -> str:
+def _cost(some: Sequence[Steadiness], kind: str, strength: float) -> str:
     lost, turned = cost(some, kind, strength)
     told = " / ".join(f"{100 * one:z.1f}" for one in lost).replace("-", "−")
     return f"{told}; {percent(turned)}"
 
 
-def cost(some: Sequence[Probe], kind: str, strength: float) -> tuple[list[float], float]:
-    """What a change costs, as means over probes: shares in [0, 1].
+def cost(some: Sequence[Steadiness], kind: str, strength: float) -> tuple[list[float], float]:
+    """What a change costs, as means over networks: shares in [0, 1].
 
     Returns:
         The accuracy that is lost on new faces of each held-out split; the answers that changed.
