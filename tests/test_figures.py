@@ -149,8 +149,8 @@ def test_familiarity_has_a_line_for_each_run_and_one_for_their_mean():
 ON_FACES = FAMILIARITY.replace({"faces": {"known": "all"}})
 
 
-def test_accuracies_have_a_mark_for_each_run_and_one_for_their_mean():
-    for ax in figures.accuracies(ON_FACES):
+def test_held_out_has_a_mark_for_each_run_and_one_for_their_mean():
+    for ax in figures.held_out(ON_FACES):
         drawn = [tuple(line.get_xdata().round(6)) for line in ax.lines]
         assert drawn == [(0.7, 0.8), (0.75,), (0.5, 0.6), (0.55,)]  # all images, then new faces
 
@@ -634,7 +634,7 @@ DRAWINGS = {
     "class balance": lambda: figures.class_balance(PUBLISHED.counts),
     "architecture": lambda: figures.architecture(layers("deep")),
     "means": lambda: figures.means(MEANS),
-    "accuracies": lambda: figures.accuracies(ON_FACES),
+    "held out": lambda: figures.held_out(ON_FACES),
     "familiarity": lambda: figures.familiarity(FAMILIARITY),
     "forest": lambda: figures.forest(LEADS),
     "readings": lambda: figures.readings(READINGS),
@@ -666,7 +666,7 @@ DRAWINGS |= {
     "filters": lambda: probe_figures.filters(PROBED),
     "sizes": lambda: small_figures.sizes(FILES, [10**6]),
     "accuracies": lambda: pretrained_figures.accuracies(RIGHT),
-    "capsules": lambda: pretrained_figures.steadiness(
+    "capsules": lambda: pretrained_figures.capsules(
         pretrained_tables.steps([measured(name) for name in pretrained.CAPSULES])
     ),
     "curve": lambda: crop_figures.curve(MARGINS, 1.2),

@@ -263,7 +263,7 @@ def test_without_a_record_what_capsules_hold_up_to_is_open():
     assert text.startswith("- **Open**") and text.count("- ") == 1
     costs = pretrained_tables.costs(FOUND)
     assert (costs[["CapsNet", "CapsNet, dense head"]] == "open").all(axis=None)
-    axes = pretrained_figures.steadiness(pretrained_tables.steps(FOUND))
+    axes = pretrained_figures.capsules(pretrained_tables.steps(FOUND))
     assert [[text.get_text() for text in ax.texts] for ax in axes] == [["open"]] * 3
 
 
@@ -275,7 +275,7 @@ def test_what_each_change_costs_is_told_beside_the_twin():
 
 
 def test_the_figure_of_changes_has_a_line_for_each_network_and_a_point_for_each_run():
-    axes = pretrained_figures.steadiness(pretrained_tables.steps(pair((18, 19, 18), (12, 13))))
+    axes = pretrained_figures.capsules(pretrained_tables.steps(pair((18, 19, 18), (12, 13))))
     assert [ax.get_title() for ax in axes] == list(records.CHANGES)
     lines, points = axes[0].lines[::2], axes[0].lines[1::2]
     assert [len(line.get_xdata()) for line in lines] == [4, 4]

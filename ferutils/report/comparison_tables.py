@@ -106,7 +106,7 @@ def held_out(found: Study, linear: Linear, human: Human, examined: Examination) 
 
 
 def accuracies(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
-    """`held_out`'s accuracies as numbers, for `figures.accuracies`.
+    """`held_out`'s accuracies as numbers, for `figures.held_out`.
 
     Returns:
         A row per run of a network, ensemble or baseline, split and kind of faces: network, run,

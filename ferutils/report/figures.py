@@ -686,7 +686,7 @@ def familiarity(table: pd.DataFrame) -> np.ndarray:
     return axes[0]
 
 
-def accuracies(table: pd.DataFrame) -> np.ndarray:
+def held_out(table: pd.DataFrame) -> np.ndarray:
     """Accuracy on new faces and on all: a row per network, a point per run, a bar for their mean.
 
     Args:

@@ -47,7 +47,7 @@ def accuracies(table: pd.DataFrame) -> np.ndarray:
     return axes
 
 
-def steadiness(table: pd.DataFrame) -> np.ndarray:
+def capsules(table: pd.DataFrame) -> np.ndarray:
     """Accuracy of CapsNet and its twin on new faces by kind and strength of a change.
 
     Args:
