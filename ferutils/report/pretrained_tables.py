@@ -133,7 +133,7 @@ def choices(found: Sequence[Pretrained]) -> pd.DataFrame:
 
 
 def steps(found: Sequence[Pretrained]) -> pd.DataFrame:
-    """The accuracy of CapsNet and its twin after each change, for `pretrained_figures.steadiness`.
+    """The accuracy of CapsNet and its twin after each change, for `pretrained_figures.capsules`.
 
     Columns: network, seed, kind, unit, step (0: unchanged, then 1 the weakest), strength, split,
     faces ("new" or "all"), accuracy_share, changed_share (of the answers to all faces).
