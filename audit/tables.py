@@ -322,7 +322,7 @@ def backend_steps(book: Book) -> Rows:
     return {
         (model, {"rounded": "TensorFlow, weights rounded", "torch": "PyTorch"}.get(name, name)): {
             "First loss": one["losses"][:1],
-            f"Loss of step {len(one['losses'])}": one["losses"][-1:],
+            "Last loss": one["losses"][-1:],
             "Gradient, %": [one["gradient"]] if name != "tensorflow" else [],
             "Adam's step, %": [one["update"]] if name != "tensorflow" else [],
             "Moving statistics, %": [one["statistics"]] if name != "tensorflow" else [],

@@ -242,16 +242,17 @@ def _to_train(found: Found) -> list[str]:
 def first_steps(measured: steps.Measured) -> pd.DataFrame:
     """What each backend makes of the same weights and images.
 
-    Columns: Network; Backend; First loss and Loss of the last step, nats; Gradient, Adam's step and
-    Moving statistics, each how far from the first backend's, in % of its norm; Kernels drawn, their
-    least and greatest standard deviation as a share of Glorot's.
+    Columns: Network; Backend; First loss; Last loss; Gradient, %; Adam's step, %; Moving
+    statistics, %; Kernels drawn. Losses are of the first and the last step, in nats; what has % is
+    how far it is from the first backend's, as a share of its norm; the last is the least and the
+    greatest standard deviation of a kernel, as a share of Glorot's.
     """
     return pd.DataFrame(
         {
             "Network": model,
             "Backend": NAMES.get(name, f"{NAMES[steps.FIRST]}, weights rounded"),
             "First loss": f"{one.losses[0]:.5f}",
-            f"Loss of step {len(one.losses)}": f"{one.losses[-1]:.3f}",
+            "Last loss": f"{one.losses[-1]:.3f}",
             **{
                 head: "–" if name == steps.FIRST else _share(value)
                 for head, value in {
