@@ -17,6 +17,14 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def told(name: str, value: Any) -> str:
+    """A setting as the pages tell it: what stands alone, what its number precedes, the others."""
+    alone = {"augmentation": "augmented", "precision": "mixed precision"}
+    alone["order"] = "one order for all epochs"
+    number = f"{value:g}" if isinstance(value, float) else str(value)
+    return alone.get(name, f"{number} epochs" if name == "epochs" else f"{words(name)} {number}")
+
+
 def people(book: Book) -> list[float]:
     return [100 * book.human["accuracy"], 100 * book.human["margin"]]
 
@@ -167,7 +175,7 @@ def readings(book: Book, *parts: str) -> Rows:
             runs = [run for run in some if not run.reduced]
             special = {k: entry[k] for k in runs[0].recipe if k in entry} if runs else {}
             text = special.pop("model", model) != model
-            name = ", ".join(f"{words(k)} {v}" for k, v in special.items()) or "as printed"
+            name = ", ".join(told(k, v) for k, v in special.items()) or "as printed"
             name = "as in the text" if text else name
             if runs:
                 row = rows.setdefault((model, name), {"Runs": [len(runs)]})
@@ -323,9 +331,9 @@ def backend_steps(book: Book) -> Rows:
         (model, {"rounded": "TensorFlow, weights rounded", "torch": "PyTorch"}.get(name, name)): {
             "First loss": one["losses"][:1],
             "Last loss": one["losses"][-1:],
-            "Gradient, %": [one["gradient"]] if name != "tensorflow" else [],
-            "Adam's step, %": [one["update"]] if name != "tensorflow" else [],
-            "Moving statistics, %": [one["statistics"]] if name != "tensorflow" else [],
+            "Gradient, %": [100 * one["gradient"]] if name != "tensorflow" else [],
+            "Step of Adam, %": [100 * one["update"]] if name != "tensorflow" else [],
+            "Moving statistics, %": [100 * one["statistics"]] if name != "tensorflow" else [],
             "Kernels drawn": one["drawn"],
         }
         for model, some in told["networks"].items()

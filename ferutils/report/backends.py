@@ -242,7 +242,7 @@ def _to_train(found: Found) -> list[str]:
 def first_steps(measured: steps.Measured) -> pd.DataFrame:
     """What each backend makes of the same weights and images.
 
-    Columns: Network; Backend; First loss; Last loss; Gradient, %; Adam's step, %; Moving
+    Columns: Network; Backend; First loss; Last loss; Gradient, %; Step of Adam, %; Moving
     statistics, %; Kernels drawn. Losses are of the first and the last step, in nats; what has % is
     how far it is from the first backend's, as a share of its norm; the last is the least and the
     greatest standard deviation of a kernel, as a share of Glorot's.
@@ -257,7 +257,7 @@ def first_steps(measured: steps.Measured) -> pd.DataFrame:
                 head: "–" if name == steps.FIRST else _share(value)
                 for head, value in {
                     "Gradient, %": one.gradient,
-                    "Adam's step, %": one.update,
+                    "Step of Adam, %": one.update,
                     "Moving statistics, %": one.statistics,
                 }.items()
             },
