@@ -146,15 +146,6 @@ def test_familiarity_has_a_line_for_each_run_and_one_for_their_mean():
         assert drawn == [(0.5, 0.7), (0.6, 0.8), (0.55, 0.75)]
 
 
-ON_FACES = FAMILIARITY.replace({"faces": {"known": "all"}})
-
-
-def test_held_out_has_a_mark_for_each_run_and_one_for_their_mean():
-    for ax in figures.held_out(ON_FACES):
-        drawn = [tuple(line.get_xdata().round(6)) for line in ax.lines]
-        assert drawn == [(0.7, 0.8), (0.75,), (0.5, 0.6), (0.55,)]  # all images, then new faces
-
-
 LEADS = pd.DataFrame(
     [
         ("deep and shallow", "3 and 5", split, faces, value, value - 0.02, value + 0.02, 0.9, 0.01)
@@ -634,7 +625,6 @@ DRAWINGS = {
     "class balance": lambda: figures.class_balance(PUBLISHED.counts),
     "architecture": lambda: figures.architecture(layers("deep")),
     "means": lambda: figures.means(MEANS),
-    "held out": lambda: figures.held_out(ON_FACES),
     "familiarity": lambda: figures.familiarity(FAMILIARITY),
     "forest": lambda: figures.forest(LEADS),
     "readings": lambda: figures.readings(READINGS),
@@ -655,6 +645,16 @@ RIGHT = pd.DataFrame(
     ],
     columns=["network", "seed", "split", "faces", "accuracy_share", *figures.ENDS],
 )
+
+
+def test_accuracies_have_a_point_and_an_interval_for_each_run():
+    axes = figures.accuracies(RIGHT)
+    assert [ax.get_title() for ax in axes] == ["PublicTest", "PrivateTest"]
+    drawn = sum(len(line.get_xdata()) for ax in axes for line in ax.lines)
+    assert drawn == len(RIGHT)
+    assert sum(len(some.get_segments()) for ax in axes for some in ax.collections) == len(RIGHT)
+
+
 MARGINS = pd.DataFrame(
     {"run": "shallow-0123456789ab", "margin": [np.nan, 1.0, 1.2], "accuracy_share": [0.6, 0.5, 0.6]}
 )
@@ -665,7 +665,7 @@ DRAWINGS |= {
     "attention": lambda: probe_figures.attention(PROBED),
     "filters": lambda: probe_figures.filters(PROBED),
     "sizes": lambda: small_figures.sizes(FILES, [10**6]),
-    "accuracies": lambda: pretrained_figures.accuracies(RIGHT),
+    "accuracies": lambda: figures.accuracies(RIGHT),
     "capsules": lambda: pretrained_figures.capsules(
         pretrained_tables.steps([measured(name) for name in pretrained.CAPSULES])
     ),

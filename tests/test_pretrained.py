@@ -200,14 +200,6 @@ def test_the_page_tells_how_to_repeat_each_record():
     assert records.COMMAND in origin.pretrained([]).data
 
 
-def test_the_figure_has_a_point_and_an_interval_for_each_run():
-    axes = pretrained_figures.accuracies(MEASURED)
-    assert [ax.get_title() for ax in axes] == ["PublicTest", "PrivateTest"]
-    drawn = sum(len(line.get_xdata()) for ax in axes for line in ax.lines)
-    assert drawn == len(MEASURED)
-    assert sum(len(some.get_segments()) for ax in axes for some in ax.collections) == len(MEASURED)
-
-
 # ---- changed faces ------------------------------------------------------------------------------
 
 

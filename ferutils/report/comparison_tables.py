@@ -4,10 +4,11 @@ Reads what it is given; writes nothing. Frames hold text ready to print.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ferutils.claims import metrics, verdicts
@@ -18,6 +19,7 @@ from ferutils.records.baselines import LINEAR, Human, Linear
 from ferutils.records.examination import Examination
 from ferutils.records.runs import HELD_OUT, Predictions, Record
 from ferutils.records.study import Study
+from ferutils.report.figures import ENDS
 from ferutils.report.tables import (
     SIGNS,
     as_published,
@@ -32,6 +34,7 @@ from ferutils.report.tables import (
 Answers = dict[str, Predictions]  # by held-out split
 Measure = Callable[[Predictions], float | Interval]
 Text = Callable[[float], str]
+Rightly = Mapping[str, np.ndarray]  # by held-out split, which images, bool (n,)
 
 three_digits = "{:.3f}".format
 RIGHT: dict[str, tuple[Measure, Text]] = {
@@ -45,6 +48,7 @@ PROBABLE: dict[str, tuple[Measure, Text]] = {
     "Brier score": (metrics.brier, three_digits),
 }
 ENSEMBLE = "ensemble"
+ALL_AND_NEW = ("all faces", "new faces")
 FACES = ("known", "new")  # held-out images whose photograph is in Training too, and the others
 NEW = "Accuracy, new faces"
 
@@ -106,25 +110,43 @@ def held_out(found: Study, linear: Linear, human: Human, examined: Examination) 
 
 
 def accuracies(found: Study, linear: Linear, examined: Examination) -> pd.DataFrame:
-    """`held_out`'s accuracies as numbers, for `figures.held_out`.
+    """`held_out`'s accuracies as numbers, as `by_faces` gives them.
 
-    Returns:
-        A row per run of a network, ensemble or baseline, split and kind of faces: network, run,
-        split, faces ("new", "all"), accuracy_share.
+    Columns: network, seed, split, faces, accuracy_share, interval_low_share, interval_high_share.
 
     Raises:
         ValueError: as `contenders`.
     """
+    runs = (
+        (one.name, run, rightly(answers))
+        for one in contenders(found, linear)
+        for run, answers in enumerate(one.answers)
+    )
+    return by_faces(runs, examined)
+
+
+def rightly(answers: Answers) -> Rightly:
+    """By held-out split, which images are answered rightly, bool (n,)."""
+    return {split: one.predicted == one.labels for split, one in answers.items()}
+
+
+def by_faces(runs: Iterable[tuple[str, int, Rightly]], examined: Examination) -> pd.DataFrame:
+    """How often each run is right, on all faces and on new ones, for `figures.accuracies`.
+
+    Columns: network, seed, split, faces, accuracy_share, interval_low_share, interval_high_share.
+
+    Args:
+        runs: the network's name, the seed or number of the run, and what it answers rightly.
+        examined: which photographs are in Training too.
+    """
+    rows = [
+        (name, seed, split, faces, *metrics.share_right(answered[split], known))
+        for name, seed, answered in runs
+        for split in HELD_OUT
+        for faces, known in zip(ALL_AND_NEW, ((), examined.near_in_training[split]))
+    ]
     return pd.DataFrame(
-        [
-            (one.name, run, split, faces, metrics.accuracy(answers[split]).value)
-            for one in contenders(found, linear)
-            for run, every in enumerate(one.answers)
-            for faces in ("new", "all")
-            for answers in [_faces(every, examined, faces)]
-            for split in HELD_OUT
-        ],
-        columns=["network", "run", "split", "faces", "accuracy_share"],
+        rows, columns=["network", "seed", "split", "faces", "accuracy_share", *ENDS]
     )
 
 

@@ -79,6 +79,8 @@ ENDS = ("interval_low_share", "interval_high_share")
 # Inches, and points of all letters: on a phone, where a figure is 350 pixels wide, letters are
 # nine pixels high.
 WIDTH, LETTERS = 6.3, 11.7
+# By faces: marker, colour, and how far from the middle of its row.
+OF_FACES = {"all faces": ("o", INDIGO, -0.16), "new faces": ("s", ROSE, 0.16)}
 
 
 def house_style() -> None:
@@ -686,41 +688,33 @@ def familiarity(table: pd.DataFrame) -> np.ndarray:
     return axes[0]
 
 
-def held_out(table: pd.DataFrame) -> np.ndarray:
-    """Accuracy on new faces and on all: a row per network, a point per run, a bar for their mean.
+def accuracies(table: pd.DataFrame) -> np.ndarray:
+    """Accuracy of each network, a point per run with its 95 % interval, an axis per split.
 
     Args:
-        table: rows with columns network, run, split, faces ("new", "all"), accuracy_share.
+        table: as `comparison_tables.accuracies` gives it.
 
     Returns:
         The axes, one per split.
     """
-    splits, networks = (table[column].unique() for column in ("split", "network"))
-    height = 1.2 + 0.42 * len(networks)
-    figure, axes = plt.subplots(1, len(splits), figsize=(WIDTH, height), sharey=True, squeeze=False)
-    marks = {"new": (INDIGO, "o", -0.16), "all": (GREY, "D", 0.16)}
-    for ax, split in zip(axes[0], splits):
-        for (network, faces), some in table[table["split"] == split].groupby(["network", "faces"]):
-            colour, mark, off = marks[faces]
-            place, values = list(networks).index(network) + off, some["accuracy_share"]
-            ax.plot(values, [place] * len(values), mark, mfc="none", mec=colour, ms=5)
-            ax.plot(values.mean(), place, "|", color=colour, ms=11, mew=2)
-        ax.set_title(split)
-        ax.grid(axis="x")
+    splits, networks = table["split"].unique(), list(table["network"].unique())
+    height = 1.3 + 0.5 * len(networks)
+    figure, axes = plt.subplots(1, len(splits), figsize=(WIDTH, height), sharex=True, sharey=True)
+    for ax, split in zip(axes, splits):
+        for faces, (marker, colour, apart) in OF_FACES.items():
+            some = table[(table["split"] == split) & (table["faces"] == faces)]
+            places = [networks.index(name) + apart for name in some["network"]]
+            ax.hlines(places, *(some[end] for end in ENDS), color=colour, lw=2, alpha=0.4)
+            ax.plot(some["accuracy_share"], places, marker, mfc="none", mec=colour, label=faces)
+        ax.set(title=split, xlabel="accuracy")
         ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         percent_axis(ax.xaxis)
-    axes[0, 0].set_yticks(range(len(networks)), networks)
-    axes[0, 0].invert_yaxis()
-    handles = [
-        *(
-            Line2D([], [], marker=mark, ls="", mfc="none", mec=one)
-            for one, mark, _ in marks.values()
-        ),
-        Line2D([], [], marker="|", ls="", color=INK, ms=11, mew=2),
-    ]
-    legend_below(figure, handles, ["new faces", "all images", "mean of the runs"], 3)
+        ax.grid(axis="x")
+    axes[0].set_yticks(range(len(networks)), [name.replace(", ", ",\n", 1) for name in networks])
+    axes[0].set_ylim(len(networks) - 0.5, -0.5)
+    legend_below(figure, *axes[0].get_legend_handles_labels(), 2)
     figure.plotted = table
-    return axes[0]
+    return axes
 
 
 def means(table: pd.DataFrame) -> Axes:

@@ -16,14 +16,13 @@ from ferutils.records.examination import Examination
 from ferutils.records.keeping import HELD_OUT
 from ferutils.records.pretrained import CAPSULES, CHANGES, COMMAND, NAMES, WAYS, Pretrained
 from ferutils.records.probes import Steadiness
-from ferutils.records.runs import Record
 from ferutils.records.study import Study
 from ferutils.report import probe_tables
+from ferutils.report.comparison_tables import ALL_AND_NEW, Rightly, by_faces, rightly
 from ferutils.report.figures import ENDS
 from ferutils.report.tables import listed, network, percent, points, scored
 
 TEST = "PrivateTest"  # on which nothing was chosen
-FACES = ("all faces", "new faces")  # new: those whose photograph is not in Training
 TITLES = {
     "hed-vgg16": "HED-VGG16",
     "imagenet-vgg16": "ImageNet VGG16",
@@ -41,42 +40,20 @@ def title(name: str) -> str:
 
 
 def accuracies(found: Sequence[Pretrained], study: Study, examined: Examination) -> pd.DataFrame:
-    """How often each network is right, as numbers, a row per run, split and kind of faces.
+    """How often each network is right, as numbers, as `comparison_tables.by_faces` gives them.
 
     Columns: network, seed, split, faces, accuracy_share, interval_low_share, interval_high_share.
     """
-    rows = [
-        (name, seed, split, faces, *_accuracy(right[split], split, faces, examined))
-        for name, seed, right in _contenders(found, study)
-        for split in HELD_OUT
-        for faces in FACES
-    ]
-    scores = ("accuracy_share", *ENDS)
-    return pd.DataFrame(rows, columns=["network", "seed", "split", "faces", *scores])
+    return by_faces(_contenders(found, study), examined)
 
 
-def _contenders(
-    found: Sequence[Pretrained], study: Study
-) -> Iterator[tuple[str, int, dict[str, np.ndarray]]]:
+def _contenders(found: Sequence[Pretrained], study: Study) -> Iterator[tuple[str, int, Rightly]]:
     """Every network with its seed, and by split which images it answers rightly."""
     for one in found:
-        right = {split: one.right(split) for split in HELD_OUT}
-        yield title(one.recipe.name), one.recipe.seed, right
+        yield title(one.recipe.name), one.recipe.seed, {s: one.right(s) for s in HELD_OUT}
     for records in study.by_model.values():
         for record in records:
-            yield network(record), record.recipe.seed, _right(record)
-
-
-def _right(record: Record) -> dict[str, np.ndarray]:
-    return {
-        split: answered.predicted == answered.labels
-        for split, answered in record.predictions.items()
-    }
-
-
-def _accuracy(right: np.ndarray, split: str, faces: str, examined: Examination) -> Interval:
-    known = examined.near_in_training[split] if faces == "new faces" else ()
-    return metrics.share_right(right, known)
+            yield network(record), record.recipe.seed, rightly(record.predictions)
 
 
 def table(measured: pd.DataFrame, found: Sequence[Pretrained]) -> pd.DataFrame:
@@ -94,7 +71,7 @@ def table(measured: pd.DataFrame, found: Sequence[Pretrained]) -> pd.DataFrame:
     heads = {
         (split, faces): split + (", new faces" if faces == "new faces" else "")
         for split in HELD_OUT
-        for faces in FACES
+        for faces in ALL_AND_NEW
     }
     still_open = dict.fromkeys(("Trained", "Runs", *heads.values()), "open")
     rows = {title(name): still_open for name in NAMES}
@@ -189,7 +166,7 @@ def conclusion(measured: pd.DataFrame, found: Sequence[Pretrained]) -> Markdown:
 
 
 def _shares(means: pd.Series) -> str:
-    every, new = (percent(means[faces]) for faces in FACES)
+    every, new = (percent(means[faces]) for faces in ALL_AND_NEW)
     return f"right for {every} of {TEST}, and for {new} of the new faces there"
 
 
