@@ -119,8 +119,8 @@ backends: $(READY)
 	    $(BIN)/ferutils sweep --yes book/backends.yml; \
 	done
 	@echo "Taking the same first steps under each ..."
-	@$(BIN)/ferutils measure steps
-	@echo "The records are in book/backends and book/steps.json."
+	@$(BIN)/ferutils measure first-steps
+	@echo "The records are in book/backends and book/first_steps.json."
 
 crossvalidate: $(READY)
 	@$(BIN)/ferutils measure crossvalidation $(MODEL)

@@ -50,7 +50,7 @@ MEASURED = [
 )
 MEASURED += [f"book/{name}" for name in ("crowd.json", "face.json") if (paths.BOOK / name).exists()]
 # The same recipe under several backends: no runs of the study, and read by one page.
-BACKENDS = ["book/backends.yml", "book/steps.json"] + sorted(
+BACKENDS = ["book/backends.yml", "book/first_steps.json"] + sorted(
     str(path.relative_to(paths.ROOT)) for path in (paths.BOOK / "backends").glob("*/*/run.json")
 )
 THEME = sorted(

@@ -326,7 +326,7 @@ def backend_pairs(book: Book) -> Rows:
 
 
 def backend_steps(book: Book) -> Rows:
-    told = json.loads((book.runs[0].folder.parents[1] / "steps.json").read_text())
+    told = json.loads((book.runs[0].folder.parents[1] / "first_steps.json").read_text())
     return {
         (model, {"rounded": "TensorFlow, weights rounded", "torch": "PyTorch"}.get(name, name)): {
             "First loss": one["losses"][:1],

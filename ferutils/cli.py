@@ -845,13 +845,13 @@ def measure_networks() -> None:
     inspection.write(inspecting.inspect())
 
 
-@measure.command("steps")
-def measure_steps() -> None:
+@measure.command("first-steps")
+def measure_first_steps() -> None:
     """Take the same first steps under each Keras backend, and compare them."""
-    from ferutils.measuring import steps
-    from ferutils.records import steps as records
+    from ferutils.measuring import first_steps
+    from ferutils.records import first_steps as records
 
-    records.write(steps.measure())
+    records.write(first_steps.measure())
 
 
 @measure.command("probe")

@@ -12,7 +12,7 @@ from synthetic import PUBLISHED, made, record
 
 from ferutils import paths
 from ferutils.claims.metrics import Interval
-from ferutils.dataset import fer2013
+from ferutils.dataset import faces, fer2013
 from ferutils.records import provenance, runs, study
 from ferutils.report import backends, figures
 from ferutils.report.backends import NAMES, Agreement, agreement
@@ -169,18 +169,18 @@ def test_the_verdict_goes_by_both_splits_and_each_is_shown():
 @pytest.fixture(scope="module")
 def taken():
     """Two steps of a small batch under this process's backend, by what was changed."""
-    from ferutils.measuring import backend, steps
+    from ferutils.measuring import backend, first_steps
 
     backend.load()
-    drawn = steps._drawn().splits["Training"]
+    drawn = faces.draw_training(first_steps.FACES).splits["Training"]
     batch = drawn.images[::9, ..., None], drawn.labels[::9]
-    shallow = steps.RECIPES["shallow"]
+    shallow = first_steps.RECIPES["shallow"]
     faster = shallow.model_copy(update={"learning_rate": 2 * shallow.learning_rate})
     return {
-        "as it is": steps.take(shallow, *batch, 2),
-        "again": steps.take(shallow, *batch, 2),
-        "rounded": steps.take(shallow, *batch, 2, rounded=True),
-        "faster": steps.take(faster, *batch, 2),
+        "as it is": first_steps.take(shallow, *batch, 2),
+        "again": first_steps.take(shallow, *batch, 2),
+        "rounded": first_steps.take(shallow, *batch, 2, rounded=True),
+        "faster": first_steps.take(faster, *batch, 2),
     }
 
 
@@ -253,7 +253,7 @@ def test_each_backend_has_records_checkpoints_and_weights_of_its_own(tmp_path):
     assert trained == [
         f"ferutils {one} book/backends/{one} .cache/backends/{one} sweep --yes book/backends.yml"
         for one in NAMES
-    ] + ["ferutils measure steps"]
+    ] + ["ferutils measure first-steps"]
 
 
 # ---- as recorded --------------------------------------------------------------------------------

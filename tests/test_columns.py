@@ -13,12 +13,12 @@ from ferutils.records import (
     crop,
     examination,
     face,
+    first_steps,
     inspection,
     peers,
     pretrained,
     probes,
     small,
-    steps,
     study,
 )
 from ferutils.report import (
@@ -64,7 +64,7 @@ def calls():
         backends.means: lambda: backends.means(by_backend),
         backends.table: lambda: backends.table(by_backend),
         backends.pairs: lambda: backends.pairs(by_backend),
-        backends.first_steps: lambda: backends.first_steps(steps.read()),
+        backends.first_steps: lambda: backends.first_steps(first_steps.read()),
         comparison_tables.held_out: lambda: comparison_tables.held_out(
             found, linear, human, examined
         ),

@@ -19,7 +19,7 @@ from synthetic import group, record, study
 from ferutils import paths
 from ferutils.claims import paper, selection, verdicts
 from ferutils.claims.paper import ALPHA, Verdict
-from ferutils.records import examination, keeping, recipes, steps
+from ferutils.records import examination, first_steps, keeping, recipes
 from ferutils.records import study as studies
 from ferutils.report import backends
 
@@ -121,9 +121,9 @@ def backends_have_five_seeds(_):
 
 @check
 def backends_take_the_same_steps(_):
-    every = [one for some in steps.read().networks.values() for one in some.values()]
-    shallow = steps.read().networks["shallow"].values()
-    first = steps.read().networks["shallow"][steps.FIRST]
+    every = [one for some in first_steps.read().networks.values() for one in some.values()]
+    shallow = first_steps.read().networks["shallow"].values()
+    first = first_steps.read().networks["shallow"][first_steps.FIRST]
     return all(one.statistics < 1e-5 for one in every) and all(
         max(one.gradient, one.update) < 1e-2 and one.losses == pytest.approx(first.losses, rel=0.01)
         for one in shallow
@@ -132,12 +132,12 @@ def backends_take_the_same_steps(_):
 
 @check
 def the_deep_network_amplifies_rounding(_):
-    shallow, deep = (steps.read().networks[model] for model in ("shallow", "deep"))
+    shallow, deep = (first_steps.read().networks[model] for model in ("shallow", "deep"))
     others = [deep[name] for name in ("jax", "torch")]
     return (
-        deep[steps.ROUNDED].update > 10 * shallow[steps.ROUNDED].update
-        and deep[steps.ROUNDED].gradient > 1e-3
-        and all(one.gradient > deep[steps.ROUNDED].gradient for one in others)
+        deep[first_steps.ROUNDED].update > 10 * shallow[first_steps.ROUNDED].update
+        and deep[first_steps.ROUNDED].gradient > 1e-3
+        and all(one.gradient > deep[first_steps.ROUNDED].gradient for one in others)
     )
 
 

@@ -139,6 +139,16 @@ def draw(counts: dict[str, list[int]] | None = None, seed: int = 0) -> fer2013.D
     return fer2013.make_dataset("drawn", arrays)
 
 
+def draw_training(each: int) -> fer2013.Dataset:
+    """Draw so many faces of each emotion for Training, and one of each for the held-out splits.
+
+    Raises:
+        ValueError: as `draw`.
+    """
+    few = dict.fromkeys(fer2013.SPLITS, [1] * len(fer2013.EMOTIONS))
+    return draw(few | {"Training": [each] * len(fer2013.EMOTIONS)})
+
+
 def draw_face(emotion: str, generator: np.random.Generator) -> np.ndarray:
     """Draw one face of an emotion, uint8 (48, 48), 0..255."""
     values = generator.uniform(LOWEST, HIGHEST).tolist()

@@ -39,9 +39,7 @@ def inspect(models: Iterable[str] = tuple(recipes.PAPER), steps: int = MOST_STEP
     from ferutils.measuring import models as networks
     from ferutils.measuring import training
 
-    few = [1] * len(EMOTIONS)
-    counts = dict.fromkeys(fer2013.SPLITS, few) | {"Training": [FACES] * len(EMOTIONS)}
-    drawn = faces.draw(counts)
+    drawn = faces.draw_training(FACES)
     found = {}
     for recipe in (recipes.make(model=model) for model in models):
         keras.utils.set_random_seed(recipe.seed)

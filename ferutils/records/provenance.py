@@ -44,7 +44,7 @@ RECORDS = tuple(
         "pretrained",
         "probes",
         "small",
-        "steps.json",
+        "first_steps.json",
     )
 )
 ARCHIVED = ".git_archival.txt"  # into which git archive, and GitHub's downloads, write the commit

@@ -1,7 +1,7 @@
 """One recipe under several Keras backends: its records, whether they agree, tables and words.
 
-Reads book/backends.yml, the records of book/backends and book/steps.json; writes nothing. Needs no
-Keras.
+Reads book/backends.yml, the records of book/backends and book/first_steps.json; writes nothing.
+Needs no Keras.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,8 @@ from ferutils.claims.metrics import Interval
 from ferutils.claims.paper import interval
 from ferutils.claims.verdicts import score
 from ferutils.dataset import fer2013
-from ferutils.records import runs, steps, study
+from ferutils.records import first_steps as recorded
+from ferutils.records import runs, study
 from ferutils.records.recipes import run_id
 from ferutils.records.runs import HELD_OUT, Record
 from ferutils.report.tables import listed, percent, points, spread, with_interval
@@ -239,7 +240,7 @@ def _to_train(found: Found) -> list[str]:
     return [f"Recorded so far: {recorded}. `{COMMAND}` trains the others."]
 
 
-def first_steps(measured: steps.Measured) -> pd.DataFrame:
+def first_steps(measured: recorded.Measured) -> pd.DataFrame:
     """What each backend makes of the same weights and images.
 
     Columns: Network; Backend; First loss; Last loss; Gradient, %; Step of Adam, %; Moving
@@ -250,11 +251,11 @@ def first_steps(measured: steps.Measured) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Network": model,
-            "Backend": NAMES.get(name, f"{NAMES[steps.FIRST]}, weights rounded"),
+            "Backend": NAMES.get(name, f"{NAMES[recorded.FIRST]}, weights rounded"),
             "First loss": f"{one.losses[0]:.5f}",
             "Last loss": f"{one.losses[-1]:.3f}",
             **{
-                head: "–" if name == steps.FIRST else _share(value)
+                head: "–" if name == recorded.FIRST else _share(value)
                 for head, value in {
                     "Gradient, %": one.gradient,
                     "Step of Adam, %": one.update,

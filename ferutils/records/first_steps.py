@@ -1,25 +1,25 @@
 """What each Keras backend makes of the same weights and the same images, step by step.
 
-Writes and reads book/steps.json.
+Writes and reads book/first_steps.json.
 """
 
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ferutils import paths, storage
 from ferutils.records.recipes import Recipe
-from ferutils.records.runs import Words
+from ferutils.records.runs import Part, Words
 
-STEPS_FILE = paths.BOOK / "steps.json"
+FILE = paths.BOOK / "first_steps.json"
 FIRST = "tensorflow"  # what the others are compared with
 ROUNDED = "rounded"  # the first backend once more, its weights changed by one rounding error
 
-Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0)]
 
 
-class Steps(BaseModel):
+class Steps(Part):
     """The first steps of one network under one backend.
 
     Distances are Euclidean norms over all tensors together, as shares of the first backend's.
@@ -33,8 +33,6 @@ class Steps(BaseModel):
             this backend, as a share of Glorot's.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     losses: Annotated[list[Share], Field(min_length=1)]
     gradient: Share
     update: Share
@@ -42,7 +40,7 @@ class Steps(BaseModel):
     drawn: tuple[Share, Share]
 
 
-class Measured(BaseModel):
+class Measured(Part):
     """What was measured, of what.
 
     Attributes:
@@ -54,8 +52,6 @@ class Measured(BaseModel):
         device: the processor.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     recipes: dict[str, Recipe]
     images: int
     faces: str
@@ -64,7 +60,7 @@ class Measured(BaseModel):
     device: Words
 
 
-def read(path: Path = STEPS_FILE) -> Measured:
+def read(path: Path = FILE) -> Measured:
     """What was measured.
 
     Raises:
@@ -75,6 +71,6 @@ def read(path: Path = STEPS_FILE) -> Measured:
         return Measured.model_validate_json(storage.unsealed(path))
 
 
-def write(found: Measured, path: Path = STEPS_FILE) -> None:
+def write(found: Measured, path: Path = FILE) -> None:
     """Write it, whole or not at all."""
     storage.write_whole(path, storage.sealed(found.model_dump_json(indent=2)))

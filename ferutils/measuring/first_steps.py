@@ -1,7 +1,7 @@
 """The same weights and the same drawn faces under each Keras backend -> how far their steps agree.
 
 Keras has one backend in a process, so each takes its steps in a process of its own, which leaves
-arrays in a temporary folder: `python -m ferutils.measuring.steps FILE`.
+arrays in a temporary folder: `python -m ferutils.measuring.first_steps FILE`.
 """
 
 import os
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ferutils.dataset import faces, fer2013
+from ferutils.dataset import faces
 from ferutils.dataset.fer2013 import EMOTIONS
 from ferutils.measuring import backend
 from ferutils.records import provenance, recipes
+from ferutils.records.first_steps import FIRST, ROUNDED, Measured, Steps
 from ferutils.records.recipes import Recipe
 from ferutils.records.runs import words
-from ferutils.records.steps import FIRST, ROUNDED, Measured, Steps
 
 # The improved network without dropout is the shallow one.
 RECIPES = {
@@ -47,18 +47,13 @@ def measure(steps: int = STEPS) -> Measured:
     return Measured(
         recipes=RECIPES,
         images=FACES * len(EMOTIONS),
-        faces=_drawn().fingerprints["Training"],
+        faces=faces.draw_training(FACES).fingerprints["Training"],
         networks={
             model: {name: _compared(found, model, name) for name in BACKENDS} for model in RECIPES
         },
         versions={name: versions[name] for name in BACKENDS if name in versions},
         device=words(provenance.processor()),
     )
-
-
-def _drawn() -> fer2013.Dataset:
-    few = [1] * len(EMOTIONS)
-    return faces.draw(dict.fromkeys(fer2013.SPLITS, few) | {"Training": [FACES] * len(EMOTIONS)})
 
 
 def _elsewhere(name: str, file: Path, steps: int) -> dict[str, np.ndarray]:
@@ -188,7 +183,7 @@ def _flat(values: list[np.ndarray]) -> np.ndarray:
 def main(file: str, steps: str, name: str) -> None:
     """Take the steps of each network under this process's backend, and leave them in a file."""
     backend.load()
-    drawn, found = _drawn().splits["Training"], {}
+    drawn, found = faces.draw_training(FACES).splits["Training"], {}
     for model, recipe in RECIPES.items():
         taken = take(recipe, drawn.images[..., None], drawn.labels, int(steps), name == ROUNDED)
         found |= {f"{model}/{what}": value for what, value in taken.items()}
