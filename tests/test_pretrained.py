@@ -257,6 +257,7 @@ def test_without_a_record_what_capsules_hold_up_to_is_open():
     assert (costs[["CapsNet", "CapsNet, dense head"]] == "open").all(axis=None)
     axes = pretrained_figures.capsules(pretrained_tables.steps(FOUND))
     assert [[text.get_text() for text in ax.texts] for ax in axes] == [["open"]] * 3
+    assert len(axes[0].get_figure().plotted) == len(records.CAPSULES) * len(records.CHANGES)
 
 
 def test_what_each_change_costs_is_told_beside_the_twin():

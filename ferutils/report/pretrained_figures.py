@@ -3,6 +3,8 @@
 Reads what it is given; writes nothing.
 """
 
+from itertools import product
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -45,5 +47,6 @@ def capsules(table: pd.DataFrame) -> np.ndarray:
         for name, look in looks.items()
     ]
     legend_below(figure, handles, list(looks), 2)
-    figure.plotted = table
+    still_open = pd.DataFrame(product(looks, CHANGES), columns=["network", "kind"])
+    figure.plotted = still_open.reindex(columns=table.columns) if new.empty else table
     return axes
