@@ -22,9 +22,9 @@ KEPT = (
 
 
 def _link(app, doctree, docname):
-    if app.builder.format != "html" or docname == GLOSSARY:
-        return
     entries = _entries(app.env.get_domain("std").objects)
+    if app.builder.format != "html" or docname == GLOSSARY or not entries:  # a book may have none
+        return
     pattern = _pattern(entries)
     address = _address(app, docname)
     open_terms = set(entries)
