@@ -126,6 +126,15 @@ class _Plain(yaml.SafeLoader):
         self.level -= 1
         return node
 
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:  # of which the last would count, without a word
+                problem = "a key that stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
 
 def sealed(text: str) -> bytes:
     """A JSON object, laid out as it is, with a sum of its content that tells of any change.

@@ -433,7 +433,7 @@ def test_a_webdataset_names_its_classes_by_number_or_word(tmp_path):
 
 def parquet_bytes(images, labels, words, as_dict=True, names=("image", "label")):
     """A Parquet file as Hugging Face has it; the words are what its numbers mean, if any."""
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = pytest.importorskip("pyarrow", reason="no pyarrow: pip install -e .[parquet]")
     from pyarrow import parquet
 
     encoded = [image_bytes(image) for image in images]

@@ -5,6 +5,7 @@ import os
 import re
 
 import pytest
+import yaml
 from helpers import EXPLAINED
 
 from ferutils import storage
@@ -29,3 +30,19 @@ def test_a_folder_that_is_not_there_is_named_with_a_remedy(tmp_path):
         storage.write_whole(tmp_path / "nowhere" / "page", b"content")
     assert str(tmp_path / "nowhere") in refusal.value.strerror
     assert ".part" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        ("runs: &all [1]\nmore: *all", r"an alias \(\*name\)"),
+        ("[" * 21 + "]" * 21, "more than 20 levels"),
+        ("#" * 2**20 + "\n", "more than 1,048,576 bytes"),
+        ("runs:\n- seeds: [0]\n  seeds: [1]", "a key that stands twice in line 3"),
+    ],
+)
+def test_yaml_that_grows_or_says_a_thing_twice_is_refused(tmp_path, text, why):
+    (tmp_path / "file.yml").write_text(text)
+    with pytest.raises(yaml.YAMLError) as refusal:
+        storage.read_yaml(tmp_path / "file.yml")
+    assert re.search(why, storage.described(refusal.value))
