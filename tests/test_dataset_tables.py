@@ -75,10 +75,10 @@ def test_planted_copies_are_told_by_kind_as_the_share_that_is_found():
     assert rows.to_dict() == {"mirrored": "100\u00a0%", "rotated": "38\u00a0%"}
 
 
-def test_contradicting_labels_are_told_by_pair_and_only_where_there_are_some():
-    rows = dataset_tables.contradictions(FOUND)
-    assert rows["Labels"].tolist() == ["angry and sad"]
-    assert rows.iloc[0].tolist()[1:] == ["3", "5"]
+def test_contradicting_labels_are_counted_for_each_two_emotions():
+    pairs = dataset_tables.contradictions(FOUND).set_index(["label", "other_label"])
+    assert len(pairs) == 21 and pairs.sum().tolist() == [5, 3]
+    assert pairs.loc[("sad", "angry")].tolist() == [5, 3]
 
 
 def test_the_sentences_on_copies_name_counts_and_method_of_the_record():

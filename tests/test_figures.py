@@ -129,6 +129,23 @@ def test_every_figure_is_drawn_here():
     assert {name for name in every["figures"] if f"test_{name}" not in tried} == set()
 
 
+CONFLICTS = pd.DataFrame(
+    [
+        (one, other, 9 * place, place)
+        for place, (other, one) in enumerate(itertools.combinations(EMOTIONS, 2))
+    ],
+    columns=["label", "other_label", "photographs", "equal_images"],
+)
+
+
+def test_label_conflicts_have_both_counts_of_each_two_emotions_once():
+    ax = figures.label_conflicts(CONFLICTS)
+    texts = [text.get_text() for text in ax.texts]
+    assert len(texts) == 2 * 21 and texts[:2] == ["0", "0"]
+    assert sorted(map(int, texts[::2])) == CONFLICTS["photographs"].tolist()
+    assert sorted(map(int, texts[1::2])) == CONFLICTS["equal_images"].tolist()
+
+
 FAMILIARITY = pd.DataFrame(
     [
         ("shallow", run, split, faces, share + run / 10)
@@ -313,15 +330,6 @@ def test_confusion_writes_and_colours_shares_and_counts_images_below():
     assert not shares[2:].any()
     assert tuple(texts(ax.get_xticklabels())) == tuple(texts(ax.get_yticklabels())) == EMOTIONS
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
-
-
-def test_confusion_is_written_in_letters_that_stand_out_from_their_field():
-    ax = figures.confusion(metrics.confusion(answers([0, 0, 0, 1, 1, 2], [0, 0, 1, 0, 1, 2])))
-    ax.get_figure().canvas.draw()
-    fields = ax.collections[0].get_facecolors()[:, :3]
-    for text in ax.texts:
-        column, row = (int(place) for place in text.xy)
-        assert contrast(text.get_color(), fields[row * 7 + column]) >= 4.5
 
 
 def test_letters_on_a_heat_map_stand_out_on_light_and_dark_pages_whatever_the_share():
@@ -588,15 +596,6 @@ def test_cross_validation_of_equal_cells_is_drawn():
     assert texts(ax.texts).count("25.0\u00a0%") == 16
 
 
-def test_cross_validation_is_written_in_letters_that_stand_out_from_their_field():
-    ax = figures.cross_validation(SELECTED)
-    ax.get_figure().canvas.draw()
-    fields = ax.collections[0].get_facecolors()[:, :3]
-    for text in ax.texts:
-        column, row = (int(place) for place in text.xy)
-        assert contrast(text.get_color(), fields[row * 4 + column]) >= 4.5
-
-
 def test_cross_validation_keeps_its_numbers():
     frame = csv_of(figures.cross_validation(SELECTED)).set_index(
         ["learning_rate", "hidden_neurons"]
@@ -617,10 +616,14 @@ DRAWINGS = {
     ),
     "two runs": lambda: figures.two_runs(["shallow, seed 0", "improved, seed 0"], [SHALLOW] * 2),
     "confusion": lambda: figures.confusion(metrics.confusion(ANSWERS["PublicTest"])),
+    "label conflicts": lambda: figures.label_conflicts(CONFLICTS),
     "cross validation": lambda: figures.cross_validation(SELECTED),
     "recall": lambda: figures.recall({one: metrics.recall(ANSWERS[one]) for one in ANSWERS}),
     "reliability": lambda: figures.reliability(
-        {one: metrics.calibration(ANSWERS["PublicTest"]) for one in ("shallow", "improved", "deep")}
+        {
+            one: metrics.calibration(ANSWERS["PublicTest"])
+            for one in ("shallow", "improved", "deep (mixed precision)")
+        }
     ),
     "class balance": lambda: figures.class_balance(PUBLISHED.counts),
     "architecture": lambda: figures.architecture(layers("deep")),
@@ -744,11 +747,25 @@ def letters_of(svg):
             yield group, (re.findall(r"fill: (#[0-9a-f]{6})", style) or ["#000000"])[0]
 
 
+HEAT_MAPS = ("confusion", "label conflicts", "cross validation")
+
+
+@pytest.mark.parametrize("name", HEAT_MAPS)
+def test_the_letters_of_a_heat_map_stand_out_from_their_field(name):
+    ax = DRAWINGS[name]()
+    ax.get_figure().canvas.draw()
+    (mesh,) = ax.collections
+    columns, fields = len(ax.get_xticklabels()), mesh.get_facecolors()[:, :3]
+    for text in filter(Text.get_text, ax.texts):
+        column, row = (int(place) for place in text.xy)
+        assert contrast(text.get_color(), fields[row * columns + column]) >= 4.5
+
+
 @every_drawing
 def test_the_letters_of_a_figure_stand_out_on_light_and_on_dark_pages(draw):
     on_heat = {figures.ON_PALE, figures.ON_STRONG}
     on_heat = {one.lower() for one in on_heat | {figures.DARK[one] for one in on_heat}}
-    if draw not in (DRAWINGS["confusion"], DRAWINGS["cross validation"]):  # tested field by field
+    if draw not in map(DRAWINGS.get, HEAT_MAPS):  # tested field by field
         on_heat = set()
     light = bundle(draw)["image/svg+xml"]
     for svg, page in (

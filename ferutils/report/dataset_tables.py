@@ -1,6 +1,6 @@
 """What the dataset holds -> pandas frames: splits, classes, copies.
 
-Reads what it is given; writes nothing. Frames hold text ready to print.
+Reads what it is given; writes nothing. Frames hold text ready to print, or numbers to draw.
 """
 
 from itertools import combinations
@@ -127,22 +127,13 @@ def planted(found: Examination) -> pd.DataFrame:
 def contradictions(found: Examination) -> pd.DataFrame:
     """Pictures, and photographs, that stand in the dataset with two labels: how many for each two.
 
-    The pairs of labels are in the order of how many photographs have them.
-
-    Columns: Labels, Equal images, Photographs.
+    Columns: label, other_label, photographs, equal_images.
     """
-    rows = [
-        (found.near.groups[one][other], found.exact.groups[one][other], one, other)
-        for one, other in combinations(range(len(EMOTIONS)), 2)
-    ]
     return pd.DataFrame(
         [
-            {
-                "Labels": f"{EMOTIONS[one]} and {EMOTIONS[other]}",
-                "Equal images": f"{exact:,}",
-                "Photographs": f"{near:,}",
-            }
-            for near, exact, one, other in sorted(rows, key=lambda row: (-row[0], row[2:]))
-            if near
-        ]
+            (EMOTIONS[other], EMOTIONS[one], *(some.groups[one][other] for some in kinds))
+            for kinds in [(found.near, found.exact)]
+            for one, other in combinations(range(len(EMOTIONS)), 2)
+        ],
+        columns=["label", "other_label", "photographs", "equal_images"],
     )

@@ -275,17 +275,51 @@ def confusion(counts: pd.DataFrame, ax: Axes | None = None) -> Axes:
         linecolor=GRID,
     )  # fmt: skip
     for row, column in np.ndindex(counts.shape):
-        share, place = shares.iat[row, column], (column + 0.5, row + 0.5)
-        text = {"ha": "center", "color": ON_STRONG if share > STRONG else ON_PALE}
-        ax.annotate(f"{100 * share:.0f}\u00a0%", place, va="bottom", **text)
-        ax.annotate(f"{counts.iat[row, column]:,}", place, (0, -2), va="top",
-                    textcoords="offset points", **text)  # fmt: skip
+        share = shares.iat[row, column]
+        texts = f"{100 * share:.0f}\u00a0%", f"{counts.iat[row, column]:,}"
+        _field(ax, (row, column), share, *texts)
     ax.set(xlabel="predicted", ylabel="true")
     ax.tick_params(length=0)
     ax.set_xticklabels(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticklabels(ax.get_yticklabels(), rotation=0)
     frame = pd.DataFrame({"images": counts.stack(), "share_of_true": shares.stack()})
     ax.figure.plotted = frame.rename_axis(["true_emotion", "predicted_emotion"]).reset_index()
+    return ax
+
+
+def _field(ax: Axes, place: tuple[int, int], share: float, above: str, below: str) -> None:
+    """The two lines of letters in the field of a heat map, by row and column."""
+    middle = place[1] + 0.5, place[0] + 0.5
+    text = {"ha": "center", "color": ON_STRONG if share > STRONG else ON_PALE}
+    text["textcoords"] = "offset points"
+    ax.annotate(above, middle, (0, -1), va="bottom", **text)
+    ax.annotate(below, middle, (0, -3), va="top", **text)
+
+
+def label_conflicts(pairs: pd.DataFrame) -> Axes:
+    """A heat map of what bears two labels: in each field photographs, below them equal images.
+
+    Args:
+        pairs: columns label, other_label, photographs, equal_images; a row for each two emotions.
+    """
+    ax = plt.subplots(figsize=(WIDTH, 4.6))[1]
+    photographs, images = (
+        pairs.pivot(index="label", columns="other_label", values=kind).reindex(
+            index=EMOTIONS[1:], columns=EMOTIONS[:-1]
+        )
+        for kind in ("photographs", "equal_images")
+    )
+    shares = photographs / (pairs["photographs"].max() or 1)
+    sns.heatmap(
+        shares, cmap=HEAT, vmin=0, vmax=1, ax=ax, linewidths=0.5, cbar=False, linecolor=GRID
+    )
+    for row, column in zip(*np.nonzero(photographs.notna()), strict=True):
+        texts = (f"{counts.iat[row, column]:,.0f}" for counts in (photographs, images))
+        _field(ax, (row, column), shares.iat[row, column], *texts)
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(length=0)
+    ax.set_yticklabels(ax.get_yticklabels(), rotation=0)
+    ax.figure.plotted = pairs
     return ax
 
 
@@ -319,8 +353,10 @@ def cross_validation(chosen: Selection) -> Axes:
         shares, cmap=HEAT, vmin=0, vmax=1, ax=ax, linewidths=0.5, cbar=False, linecolor=GRID
     )
     for row, column in np.ndindex(means.shape):
-        _cell(ax, (column + 0.5, row + 0.5), means.iat[row, column],
-              deviations.iat[row, column], shares.iat[row, column])  # fmt: skip
+        mean, deviation = means.iat[row, column], deviations.iat[row, column]
+        texts = f"{100 * mean:.1f}\u00a0%", f"± {100 * deviation:.1f}"
+        texts = ("open", "") if np.isnan(mean) else texts
+        _field(ax, (row, column), shares.iat[row, column], *texts)
     for name, cell in chosen.choices.items():
         place = means.columns.get_loc(cell.hidden_neurons), means.index.get_loc(cell.learning_rate)
         _mark(ax, name, place)
@@ -334,20 +370,6 @@ def cross_validation(chosen: Selection) -> Axes:
     legend_below(figure, handles, ["the paper", *MARKS], 3)
     figure.plotted = _cells(chosen)
     return ax
-
-
-def _cell(
-    ax: Axes, place: tuple[float, float], mean: float, deviation: float, share: float
-) -> None:
-    """The letters of a cell: its accuracy, its standard deviation below."""
-    if np.isnan(mean):
-        ax.annotate("open", place, ha="center", va="center", color=ON_PALE)
-        return
-    text = {"ha": "center", "color": ON_STRONG if share > STRONG else ON_PALE}
-    ax.annotate(f"{100 * mean:.1f}\u00a0%", place, (0, -3), va="bottom",
-                textcoords="offset points", **text)  # fmt: skip
-    ax.annotate(f"± {100 * deviation:.1f}", place, (0, -5), va="top",
-                textcoords="offset points", **text)  # fmt: skip
 
 
 def _mark(ax: Axes, name: str, place: tuple[int, int]) -> None:
@@ -417,7 +439,7 @@ def reliability(calibrations: dict[str, pd.DataFrame]) -> np.ndarray:
     )  # fmt: skip
     for (diagram, shares), (title, frame) in zip(axes.T, calibrations.items(), strict=True):
         _diagram(diagram, frame)
-        diagram.set_title(title)
+        diagram.set_title(title.replace(" (", "\n("))
         middles, widths = frame.index.mid, frame.index.length
         shares.bar(middles, frame["images"] / frame["images"].sum(), widths, color=GREY)
     for ax in axes[:, 0]:
