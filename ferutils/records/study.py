@@ -120,6 +120,11 @@ class Study:
         return list(every.values())
 
     @property
+    def printed(self) -> list[Record]:
+        """The records of `by_model`, network by network."""
+        return [record for records in self.by_model.values() for record in records]
+
+    @property
     def wanted(self) -> int:
         """How many trainings answer all that the study asks."""
         return len(trainings([group.entry for group in self.groups]))
