@@ -355,7 +355,6 @@ TABLES: dict[str, tuple[Any, tuple, tuple[str, ...]]] = {
     "crossvalidation-settings": (crossvalidation, (settings,), ("What",)),
     "crossvalidation-verdicts": (crossvalidation, (choices,), ("What",)),
     "crossvalidation-shallow-cells": (cells, ("shallow",), ("Learning rate", "Hidden neurons")),
-    "crossvalidation-deep-cells": (cells, ("deep",), ("Learning rate", "Hidden neurons")),
     "introduction-at-a-glance": (at_a_glance, (), ("What",)),
     "two-runs-verdicts": (mcnemar, (), ("Split",)),
     "stability-changes": (probes.changes, (), ("Change", "Strength")),
