@@ -438,14 +438,15 @@ def selection_rule(paper: Paper) -> Markdown:
 
 
 def contradictions(paper: Paper) -> Markdown:
-    """Each contradiction of the paper: its readings, which the report follows, and why."""
+    """Each contradiction of the paper, folded: its readings, which the report follows, and why."""
     parts = []
     for one in paper.contradictions:
-        parts += [f"## {one.topic}", ""]
+        followed = "measured" if one.followed is None else one.readings[one.followed].place
+        parts.append(f"```{{dropdown}} {one.topic} · *{followed}*")
         for number, reading in enumerate(one.readings):
             mark = " **Followed here.**" if number == one.followed else ""
             parts.append(f"- *{reading.place}:* {reading.says}{mark}")
-        parts += ["", one.why, ""]
+        parts += ["", one.why, "```", ""]
     return Markdown("\n".join(parts))
 
 
