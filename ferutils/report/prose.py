@@ -330,7 +330,7 @@ def nearest(tried: pd.DataFrame) -> Markdown:
 
 
 def untrained(found: Study, *parts: str) -> Markdown:
-    """What parts of the study ask and no run answers yet; nothing where all has a run.
+    """What parts of the study ask and no run answers yet, folded; nothing where all has a run.
 
     Raises:
         ValueError: as `study.load`.
@@ -341,8 +341,10 @@ def untrained(found: Study, *parts: str) -> Markdown:
         + "; ".join(f"{recipe} ({', '.join(networks)})" for recipe, networks in recipes.items())
         for question, recipes in asked.items()
     ]
-    head = "Not trained yet; `make study FER2013=PATH` does it:\n\n" if lines else ""
-    return Markdown(head + "\n".join(lines))
+    if not lines:
+        return Markdown("")
+    head = "```{dropdown} Not trained yet\n`make study FER2013=PATH` trains it:\n\n"
+    return Markdown(head + "\n".join(lines) + "\n```")
 
 
 def copies(found: Examination) -> Markdown:

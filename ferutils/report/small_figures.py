@@ -24,7 +24,7 @@ WHOSE = {"this report's": INDIGO, "the paper's": ROSE, "published": GREEN}
 
 
 def sizes(table: pd.DataFrame, limits: Sequence[int]) -> Axes:
-    """Accuracy against bytes, a point per file, with each network's name at its largest.
+    """Accuracy against bytes, a point per file, with each network's name beside its outermost.
 
     Args:
         table: rows with columns network, form, whose, bytes and accuracy_share.
@@ -37,9 +37,9 @@ def sizes(table: pd.DataFrame, limits: Sequence[int]) -> Axes:
         some = table[table["whose"] == whose]
         ax.plot(some["bytes"], some["accuracy_share"], marker, mfc="none", mec=colour, label=whose)
     for name, some in table.groupby("network", sort=False):
-        largest = some[some["bytes"] == some["bytes"].max()]
         left = some["whose"].iloc[0] == "published"  # ours are of its size, to its right
-        ax.annotate(name, (largest["bytes"].iloc[0], largest["accuracy_share"].mean()),
+        outermost = some[some["bytes"] == (some["bytes"].min() if left else some["bytes"].max())]
+        ax.annotate(name, (outermost["bytes"].iloc[0], outermost["accuracy_share"].mean()),
                     (-7 if left else 7, 0), textcoords="offset points", va="center",
                     ha="right" if left else "left")  # fmt: skip
     ax.set(xscale="log", xlabel="size of the file", ylabel="accuracy on PrivateTest")
