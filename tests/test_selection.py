@@ -201,7 +201,7 @@ def test_claims_on_both_values_have_the_verdict_of_their_factor(monkeypatch):
     assert measured == {"shallow.learning_rate": [1e-3], "shallow.hidden_neurons": [2048]}
     assert {tables.measured(one) for one in found} == {"0.001", "2,048"}
     assert all("crossvalidation" in tables.runs(one) for one in found)
-    assert all("crossvalidation-shallow" in tables.shown_in(one) for one in found)
+    assert all("crossvalidation-verdicts" in tables.shown_in(one) for one in found)
 
 
 def test_claims_are_not_tested_without_a_finished_cross_validation(monkeypatch):

@@ -369,7 +369,7 @@ def shown_in(finding: Finding) -> str:
         names = ["dataset-splits" if claim.kind == "number" else "dataset-classes"]
     elif claim.about == "settings":
         names = [f"{subject}-hyperparameters"]
-        names += [f"crossvalidation-{subject}"] if verdicts.is_selected(claim) else []
+        names += ["crossvalidation-verdicts"] if verdicts.is_selected(claim) else []
     elif claim.about == "results":
         names = [f"{subject}-curves"]
     elif claim.about == "code":
