@@ -464,7 +464,7 @@ def effort(found: Study) -> pd.DataFrame:
     """What the recorded runs cost, by network and by what they ran on.
 
     Columns: Network; Device; Backend; Runs; Minutes a run; Hours in all; Images per second; Memory,
-    at most.
+    at most (GiB).
     """
     runs = pd.DataFrame(
         {
@@ -484,7 +484,7 @@ def effort(found: Study) -> pd.DataFrame:
             "Minutes a run": spread(some["minutes"], lambda value: f"{value:.1f}"),
             "Hours in all": f"{some['minutes'].sum() / 60:.1f}",
             "Images per second": spread(some["speed"], lambda value: f"{value:,.0f}"),
-            "Memory, at most": f"{some['memory'].max():.1f} GiB",
+            "Memory, at most (GiB)": f"{some['memory'].max():.1f}",
         }
         rows.append(dict(zip(("Network", "Device", "Backend"), names)) | costs)
     return pd.DataFrame(rows)
