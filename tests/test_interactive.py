@@ -143,36 +143,46 @@ def test_confusion_counts_are_those_of_metrics_and_the_asked_run_is_shown_first(
 # ---- all runs -----------------------------------------------------------------------------------
 
 
-def test_all_runs_come_row_by_row_as_the_table_has_them():
-    found = interactive.all_runs_data(WHOLE)["runs"]
+def test_recipes_come_row_by_row_as_the_table_has_them():
+    found = interactive.all_runs_data(WHOLE)["recipes"]
     frame = run_tables.every_run(WHOLE)
     assert len(found) == len(frame) == 4
-    for run, (_, row) in zip(found, frame.iterrows()):
-        assert run["name"] in row["Run"]
-        assert run["part"] == row["Part"]
-        assert f"`{run['command']}`" == row["Repeat it"]
-        assert (run["id"] is None) == (row["Test"] == run_tables.OPEN)
+    for recipe, (_, row) in zip(found, frame.iterrows()):
+        assert (recipe["name"], recipe["part"]) == (row["Recipe"], row["Part"])
+        assert f"`{recipe['command']}`" == row["Repeat it"]
+        for head, mean in recipe["means"].items():
+            assert row[head] == ("–" if mean is None else f"{mean:.1f}")
+        assert all(f"#run-{run['id']}}}" in row["Seeds"] for run in recipe["runs"])
 
 
-def test_a_run_has_its_recipe_scores_cost_and_origin_and_an_open_one_its_recipe():
-    done, *_, still_open = interactive.all_runs_data(WHOLE)["runs"]
-    assert dict(done["recipe"])["batch size"] == "64"
-    assert [name for name, _ in done["recipe"]][:2] == ["model", "seed"]
-    scores = dict(done["particulars"]["Scores (95 % interval)"])
-    assert scores["Accuracy, PublicTest"] == run_tables.scores(SHALLOW, "PublicTest")["Accuracy"]
-    assert dict(done["particulars"]["Cost"])["device"] == "processor"
-    assert done["minutes"] == pytest.approx(SHALLOW.run.cost.wall_seconds / 60)
-    assert still_open["particulars"] == {}
-    assert [still_open[name] for name in ("validation", "test", "minutes")] == [None] * 3
-    assert dict(still_open["recipe"])["epochs"] == "30"
+def test_a_recipe_has_its_parameters_and_of_each_recorded_run_scores_cost_and_origin():
+    done, *_, still_open = interactive.all_runs_data(WHOLE)["recipes"]
+    assert dict(done["parameters"])["batch size"] == "64"
+    assert done["parameters"][0] == ["model", "shallow"]
+    assert "seed" not in dict(done["parameters"])
+    (run,) = done["runs"]
+    accuracy = run_tables.scores(SHALLOW, "PublicTest")["Accuracy"]
+    assert run["scores"]["Accuracy (%), PublicTest"] == accuracy.replace("\u00a0%", "")
+    assert run["scores"]["Run"] == run["id"] == SHALLOW.run.id
+    assert run["origin"]["Device"] == "processor"
+    assert done["means"]["Minutes"] == pytest.approx(SHALLOW.run.cost.wall_seconds / 60, abs=1e-4)
+    assert still_open["runs"] == []
+    assert set(still_open["means"].values()) == {None}
+    assert dict(still_open["parameters"])["epochs"] == "30"
 
 
-def test_a_run_without_a_test_split_sorts_as_one_without_a_score():
+def test_the_parameters_that_a_recipe_sets_come_first():
+    part = group("batch size", model="improved", batch_size=32)
+    recipe = interactive.all_runs_data(study(others=[part]))["recipes"][-1]
+    assert [name for name, _ in recipe["parameters"]][:3] == ["model", "batch size", "dataset"]
+
+
+def test_a_recipe_without_a_test_split_sorts_as_one_without_a_score():
     both = record("shallow", validation_split="both")
     part = group("kept epoch", both, model="shallow", validation_split="both")
-    (run,) = [one for one in interactive.all_runs_data(study(others=[part]))["runs"] if one["id"]]
-    assert run["test"] is None
-    assert run["validation"] is not None
+    recipe = interactive.all_runs_data(study(others=[part]))["recipes"][-1]
+    assert recipe["means"]["Test (%)"] is None
+    assert recipe["means"]["Validation (%)"] is not None
 
 
 # ---- two runs -----------------------------------------------------------------------------------
@@ -227,17 +237,15 @@ def test_some_hundreds_of_runs_stay_below_what_a_page_may_weigh():
         for found in (alone, both)
     )
     assert 300 * (two - one) < 2_000_000
-    runs = interactive.all_runs_data(alone)["runs"]
-    assert 300 * len(json.dumps(runs[0])) < 1_000_000
+    recipe = interactive.all_runs_data(study(IMPROVED))["recipes"][1]
+    assert recipe["runs"]
+    assert 300 * len(json.dumps(recipe)) < 1_000_000
 
 
 def test_a_run_on_another_copy_of_the_dataset_is_told_from_one_on_the_published():
-    (run,) = [
-        one
-        for one in interactive.all_runs_data(study(record(note=OTHER_COPY)))["runs"]
-        if one["id"]
-    ]
-    assert "other pixels" in dict(run["particulars"]["Origin"])["dataset"]
+    found = interactive.all_runs_data(study(record(note=OTHER_COPY)))["recipes"]
+    (run,) = [run for recipe in found for run in recipe["runs"]]
+    assert "other pixels" in run["origin"]["Dataset"]
 
 
 # ---- sliders ------------------------------------------------------------------------------------

@@ -77,8 +77,7 @@ def test_one_click_leads_from_a_claim_on_the_first_page_to_a_run_behind_it(repor
     page.wait_for_load_state()
     run = urlsplit(page.url).fragment
     assert run.startswith("run-") and page.locator(f"[id='{run}']").is_visible()
-    row = page.locator("tr", has=page.locator(f"[id='{run}']"))
-    assert run.removeprefix("run-") in row.inner_text()
+    assert run.removeprefix("run-") in page.locator(".particulars:visible .is-meant").inner_text()
 
 
 @pytest.mark.parametrize(

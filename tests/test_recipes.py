@@ -14,6 +14,7 @@ from ferutils import paths
 from ferutils.claims import paper
 from ferutils.dataset import fer2013
 from ferutils.records import recipes, study
+from ferutils.report import run_tables
 
 MODELS, DATASETS = ("shallow", "improved", "deep"), ("fer2013", "drawn")
 FINGERPRINTS = {split: fer2013.FER2013[split]["fingerprint"] for split in fer2013.SPLITS}
@@ -66,9 +67,10 @@ def notebook_namespace(model):
     }
 
 
-def through_papermill(recipe):
-    """The recipe that comes out of the notebook when the recipe's command is typed."""
-    words = [word for word in shlex.split(recipe.command()) if word != "FER2013=PATH"]
+def through_papermill(recipe, command=""):
+    """The recipe that comes out of the notebook when its command is typed, or another one."""
+    typed = shlex.split(command or recipe.command())
+    words = [word for word in typed if word != "FER2013=PATH"]
     assert words[0] == "papermill"
     parsed = papermill_command.make_context("papermill", words[1:]).params
     assert (paths.ROOT / parsed["notebook_path"]).is_file()
@@ -458,3 +460,13 @@ def test_the_texts_networks_have_the_printed_ones_settings_and_notebook(model):
 def test_the_command_of_every_run_of_the_study_gives_its_recipe():
     for recipe in (recipe for entry in study.load().runs for recipe in entry.recipes):
         assert through_papermill(recipe) == recipe
+
+
+def test_the_command_of_a_row_of_the_study_gives_each_of_its_runs_by_the_seed():
+    for entry in study.load().runs:
+        first, *others = entry.recipes
+        told = run_tables.command(first)
+        assert told.count(f"-p seed {first.seed}") == 1
+        for recipe in (first, *others):
+            command = told.replace(f"-p seed {first.seed}", f"-p seed {recipe.seed}")
+            assert through_papermill(recipe, command) == recipe

@@ -1,5 +1,6 @@
 """Tables of all runs and of two runs: every run named, every number that of the records."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -55,23 +56,47 @@ def test_a_name_says_what_is_special(parameters, name):
     assert recipes.make(**parameters).name == name
 
 
-def test_every_run_is_listed_once_with_its_command_and_open_ones_say_so():
+def test_runs_that_differ_in_the_seed_alone_share_a_row_and_open_ones_say_so():
     entries = [
         Group(Entry(part="printed", model="shallow", seeds=[0, 1]), [SHALLOW]),
         Group(Entry(part="longer", model="shallow", seeds=[1], epochs=30), []),
         Group(Entry(part="longer", model="shallow", seeds=[0]), [SHALLOW]),
     ]
     frame = run_tables.every_run(Study(tuple(entries)))
-    assert frame["Part"].tolist() == ["printed", "printed", "longer"]
-    assert (frame["Test"] == run_tables.OPEN).tolist() == [False, True, True]
-    assert frame["Repeat it"][0] == f"`{SHALLOW.recipe.command()}`"
-    assert frame["Repeat it"][2].endswith("-p seed 1 -p epochs 30`")
-    assert frame["Minutes"][0] == f"{SHALLOW.run.cost.wall_seconds / 60:.1f}"
+    assert frame["Recipe"].tolist() == ["shallow", "shallow, 30 epochs"]
+    assert frame["Part"].tolist() == ["printed", "longer"]
+    assert frame["Seeds"].tolist() == [f"[0]{{#{tables.anchor(SHALLOW)}}}; 1 open", "1 open"]
+    test = 100 * verdicts.score(SHALLOW, "test_accuracy")
+    assert frame["Test (%)"].tolist() == [f"{test:.1f}", "–"]
+    assert frame["Minutes"].tolist() == [f"{SHALLOW.run.cost.wall_seconds / 60:.1f}", "–"]
+    assert frame["Repeat it"][0] == f"`{SHALLOW.recipe.command()} -p seed 0`"
+    assert frame["Repeat it"][1].endswith("-p seed 1 -p epochs 30`")
+
+
+def test_a_row_has_mean_and_standard_deviation_of_its_seeds():
+    every = [
+        record(
+            "shallow",
+            seed=seed,
+            curves={"validation_accuracy": 0.5 + 0.02 * seed},
+            answered={"PrivateTest": answers([0] * 10, [0] * (4 + seed) + [1] * (6 - seed))},
+        )
+        for seed in range(3)
+    ]
+    row = run_tables.every_run(study(*every)).iloc[0]
+    assert (row["Validation (%)"], row["Test (%)"]) == ("52.0 ± 2.0", "50.0 ± 10.0")
+
+
+def test_a_run_that_another_answers_for_says_so_and_leads_to_it():
+    read = dataclasses.replace(record("shallow", seed=1), own=False)
+    seeds = run_tables.every_run(study(SHALLOW, read))["Seeds"][0]
+    first, second = map(tables.anchor, (SHALLOW, read))
+    assert seeds == f"[0]{{#{first}}}; [1](#{second}) read from other runs"
 
 
 def test_the_runs_that_claims_link_to_have_their_anchor_in_the_table():
     printed = study(SHALLOW, record("improved", seed=1), record("deep"))
-    shown = " ".join(run_tables.every_run(printed)["Run"])
+    shown = " ".join(run_tables.every_run(printed)["Seeds"])
     linked = " ".join(tables.claims(PAPER, verdicts.findings(PAPER, printed))["Runs"])
     anchors = set(re.findall(r"\(#([^)]+)\)", linked))
     assert anchors

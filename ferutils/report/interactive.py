@@ -125,59 +125,59 @@ def all_runs(found: Study) -> None:
 
 def all_runs_data(found: Study) -> dict[str, Any]:
     """What `all_runs` embeds: numbers to sort by, and words to show, row by row of the table."""
-    return {"runs": [_run(row) for row in run_tables.rows(found)]}
+    return {"recipes": [_same_recipe(same) for same in run_tables.by_recipe(found)]}
 
 
-def _run(row: Row) -> dict[str, Any]:
-    record = row.record
+def _same_recipe(same: Sequence[Row]) -> dict[str, Any]:
+    recipe, measured = same[0].recipe, run_tables.measured(same)
     return {
-        "id": record and record.run.id,
-        "name": row.recipe.name,
-        "network": row.recipe.model,
-        "part": row.part,
-        "validation": record and _number(verdicts.score(record, "validation_accuracy"), 6),
-        "test": record and _number(verdicts.score(record, "test_accuracy"), 6),
-        "minutes": record and _number(record.run.cost.wall_seconds / 60, 6),
-        "device": record and record.run.environment.device,
-        "recipe": _recipe(row.recipe),
-        "particulars": _particulars(record) if record else {},
-        "command": row.recipe.command(),
+        "name": recipe.variant,
+        "network": recipe.model,
+        "part": same[0].part,
+        "means": {
+            head: round(math.fsum(values) / len(values), 4) if values else None
+            for head, values in measured.items()
+        },
+        "parameters": _parameters(recipe),
+        "runs": [_run(one.record) for one in same if one.record],
+        "command": run_tables.command(recipe),
     }
 
 
-def _recipe(recipe: Recipe) -> list[list[str]]:
-    """The parameters of a recipe; those that the notebook would not give come first."""
-    special = {name.replace("_", " ") for name in recipe.differing()} | {"model", "seed"}
-    every = recipe.in_words().items()
-    return sorted(map(list, every), key=lambda setting: setting[0] not in special)
+def _parameters(recipe: Recipe) -> list[list[str]]:
+    """The parameters but the seed; those that the notebook would not give come first."""
+    special = {name.replace("_", " ") for name in recipe.differing()} | {"model"}
+    every = [[name, text] for name, text in recipe.in_words().items() if name != "seed"]
+    return sorted(every, key=lambda setting: setting[0] not in special)
 
 
-def _particulars(record: Record) -> dict[str, list[list[str]]]:
+def _run(record: Record) -> dict[str, Any]:
     """Scores, cost and origin of a run in words."""
     run = record.run
-    scores = [
-        [f"{measure}, {split}", text]
+    scores = {
+        f"{measure.replace('Accuracy', 'Accuracy (%)')}, {split}": text.replace("\u00a0%", "")
         for split in HELD_OUT
         for measure, text in run_tables.scores(record, split).items()
-    ]
+    }
     return {
-        "Scores (95 % interval)": scores,
-        "Cost": [
-            ["minutes", run_tables.minutes(record)],
-            ["training images per second", f"{run.cost.images_per_second:,.0f}"],
-            ["memory at most", f"{run.cost.peak_memory_bytes / 2**30:.1f} GiB"],
-            ["device", run.environment.device],
-        ],
-        "Origin": [
-            ["begun", f"{run.started:%Y-%m-%d}"],
-            ["Keras backend", run.environment.backend],
-            ["commit", (run.code.commit or "unknown")[:10]],
-            [
-                "code",
-                "as in this report" if provenance.is_current(run) else "older than this report",
-            ],
-            ["dataset", tables.dataset_note(record).replace("*", "").replace("`", "")],
-        ],
+        "id": run.id,
+        "seed": record.recipe.seed,
+        "name": record.recipe.name,
+        "scores": {
+            "Run": run.id if record.own else f"read from {run.id}",
+            **scores,
+            "Minutes": run_tables.minutes(record),
+        },
+        "origin": {
+            "Images per second": f"{run.cost.images_per_second:,.0f}",
+            "Memory, at most (GiB)": f"{run.cost.peak_memory_bytes / 2**30:.1f}",
+            "Device": run.environment.device,
+            "Keras backend": run.environment.backend,
+            "Begun": f"{run.started:%Y-%m-%d}",
+            "Commit": (run.code.commit or "unknown")[:10],
+            "Code": "as in this report" if provenance.is_current(run) else "older than this report",
+            "Dataset": tables.dataset_note(record).replace("*", "").replace("`", ""),
+        },
     }
 
 

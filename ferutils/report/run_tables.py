@@ -3,6 +3,9 @@
 Reads what it is given; writes nothing. Frames hold text ready to print.
 """
 
+import itertools
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +18,6 @@ from ferutils.records.runs import HELD_OUT, Record
 from ferutils.records.study import Study, StudyFile
 from ferutils.report import tables
 
-OPEN = "open"
 AT_MOST = 100  # images that a list of changed verdicts shows
 ALONE = ("Only first", "Only second")  # right, where the other run is wrong
 
@@ -38,26 +40,61 @@ def rows(found: Study) -> list[Row]:
     return list(wanted.values())
 
 
+def by_recipe(found: Study) -> list[list[Row]]:
+    """Every run that the study wants, with those that differ from it in the seed alone."""
+    together: dict[str, list[Row]] = {}
+    for one in rows(found):
+        together.setdefault(one.recipe.variant, []).append(one)
+    return list(together.values())
+
+
 def every_run(found: Study) -> pd.DataFrame:
-    """Every run that the study wants: scores and cost where recorded, the command in any case.
+    """Every run that the study wants, those that differ in the seed alone in one row.
 
-    Columns: Run, Part, Validation, Test, Minutes, Repeat it.
+    Accuracies and minutes are mean and standard deviation over the recorded seeds.
+
+    Columns: Recipe, Part, Seeds, Validation (%), Test (%), Minutes, Repeat it.
     """
-    return pd.DataFrame([_every_run_row(one) for one in rows(found)])
+    return pd.DataFrame([_recipe_row(same) for same in by_recipe(found)])
 
 
-def _every_run_row(one: Row) -> dict[str, str]:
-    record, words = one.record, one.recipe.name
-    measured = dict.fromkeys(("Validation", "Test", "Minutes"), OPEN)
-    if record:
-        named = f"[{words}]{{#{tables.anchor(record)}}}" if record.own else f"{words}, read from"
-        words = f"{named} `{record.run.id}`"
-        measured = {
-            "Validation": tables.percent(verdicts.score(record, "validation_accuracy")),
-            "Test": tables.percent(verdicts.score(record, "test_accuracy")),
-            "Minutes": minutes(record),
-        }
-    return {"Run": words, "Part": one.part, **measured, "Repeat it": f"`{one.recipe.command()}`"}
+def _recipe_row(same: Sequence[Row]) -> dict[str, str]:
+    scored = {
+        head: tables.spread(values, "{:.1f}".format) if values else "–"
+        for head, values in measured(same).items()
+    }
+    told = {"Recipe": same[0].recipe.variant, "Part": same[0].part, "Seeds": _seeds(same)}
+    return told | scored | {"Repeat it": f"`{command(same[0].recipe)}`"}
+
+
+def _seeds(same: Sequence[Row]) -> str:
+    """The seeds of a recipe: the recorded ones with their anchors, then the others."""
+    told: dict[str, list[str]] = {"": [], " read from other runs": [], " open": []}
+    for _, recipe, record in same:
+        if record is None:
+            told[" open"].append(f"{recipe.seed}")
+        elif record.own:
+            told[""].append(f"[{recipe.seed}]{{#{tables.anchor(record)}}}")
+        else:
+            told[" read from other runs"].append(f"[{recipe.seed}](#{tables.anchor(record)})")
+    return "; ".join(f"{', '.join(seeds)}{how}" for how, seeds in told.items() if seeds)
+
+
+def measured(same: Sequence[Row]) -> dict[str, list[float]]:
+    """What the recorded runs of a recipe score and take, by column, where that is a number."""
+    records = [one.record for one in same if one.record]
+    values = {
+        "Validation (%)": [100 * verdicts.score(one, "validation_accuracy") for one in records],
+        "Test (%)": [100 * verdicts.score(one, "test_accuracy") for one in records],
+        "Minutes": [one.run.cost.wall_seconds / 60 for one in records],
+    }
+    return {head: [*itertools.filterfalse(math.isnan, some)] for head, some in values.items()}
+
+
+def command(recipe: Recipe) -> str:
+    """The command that repeats a run, which has the seed even where it is the notebook's own."""
+    given = "seed" in recipe.differing()
+    return recipe.command() + ("" if given else f" -p seed {recipe.seed}")
 
 
 def minutes(record: Record) -> str:
