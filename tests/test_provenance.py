@@ -148,7 +148,7 @@ def test_the_fingerprint_is_the_same_under_every_python(package):
     assert provenance.code_fingerprint("deep", package) == "04327ea58f4f42a3"
 
 
-@pytest.mark.parametrize("model", recipes.PAPER)
+@pytest.mark.parametrize("model", recipes.NETWORKS)
 def test_the_package_has_a_fingerprint_for_every_model(model):
     assert re.fullmatch("[0-9a-f]{16}", provenance.code_fingerprint(model))
 
@@ -161,7 +161,7 @@ def test_no_name_is_defined_in_two_of_the_modules():
         for name in provenance._definitions((PACKAGE / f"{module}.py").read_text())
     ]
     assert len(names) == len(set(names))
-    assert {"train", "build", "subset", *recipes.PAPER} <= set(names)
+    assert {"train", "build", "subset", *recipes.NETWORKS} <= set(names)
 
 
 # Commit

@@ -190,6 +190,11 @@ def test_the_layers_of_the_printed_network_are_all_as_printed(model):
     assert frame["Parameters"].tolist()[-3:] == totals
 
 
+def test_the_layers_of_a_network_beside_the_papers_are_set_against_none():
+    frame = tables.layers(record(), PAPER.model_copy(update={"layer_tables": {}}))
+    assert "As printed" not in frame and len(frame) == len(layers("shallow")) + 3
+
+
 def test_a_differing_layer_and_total_are_marked():
     rows = layers("shallow")
     fewer = {"output_shape": [16], "parameters": 32784, "trainable_parameters": 32784}

@@ -24,16 +24,18 @@ TABLE_2 = {"learning_rate": 1e-4, "hidden_neurons": 512, "epochs": 10}
 class Network(NamedTuple):
     """What recipes know of a network, whose layers are the function of its name in `models`."""
 
-    printed: Mapping[str, float]  # its parameters in the paper
+    printed: Mapping[str, float]  # its parameters in the paper; of another network, its own
     # After groups of convolutions, and after the hidden dense layer; 0: there is no such layer.
     # The paper leaves the rates open; these are those of public code that has this same network.
     dropout: tuple[float, float]
     # On drawn faces, which show the whole machine move within a minute on two cores.
     drawn: Mapping[str, int]
-    reads: str = ""  # the network of the paper that this is another reading of; "": one of these
+    reads: str = ""  # the network of the paper that this is another reading of; "": no reading
+    in_paper: bool = True  # False: a network beside the paper's, of which no claim speaks
 
 
-# A network that is added here needs a function in `models`, and a notebook if it reads no other.
+# A network that is added here needs a function of its name in `models`, and, if it reads no other,
+# a notebook of its name.
 NETWORKS = {
     "shallow": Network(TABLE_1, (0.0, 0.0), {"epochs": 6}),
     "improved": Network(TABLE_1, (0.25, 0.5), {"epochs": 6}),
@@ -49,7 +51,7 @@ NETWORKS |= {
         "deep": (0.25, 0.5),
     }.items()
 }
-PAPER = {name: one.printed for name, one in NETWORKS.items() if not one.reads}
+PAPER = {name: one.printed for name, one in NETWORKS.items() if one.in_paper and not one.reads}
 DROPOUT = ("dropout_convolution", "dropout_dense")
 # The strengths of the usual Keras generator, where augmentation is asked for.
 GENERATOR = {"flip": True, "rotation": 10.0, "shift": 0.1, "zoom": 0.1}
@@ -199,7 +201,7 @@ class Recipe(BaseModel):
     def reduced(self) -> bool:
         """Whether this training was smaller than the paper's: fewer epochs or fewer images."""
         fewer_images = self.train_images is not None or self.evaluation_images is not None
-        return fewer_images or self.epochs < PAPER[self.printed_model]["epochs"]
+        return fewer_images or self.epochs < NETWORKS[self.model].printed["epochs"]
 
     @property
     def name(self) -> str:

@@ -97,43 +97,36 @@ def quantity(value: float, unit: str) -> str:
 
 
 def layers(record: Record, paper: Paper) -> pd.DataFrame:
-    """The layer table of a run beside the paper's printed one, and the totals.
+    """The layer table of a run, and the totals, beside those that the paper prints, if it does.
 
     Columns: Layer, Type, Output shape, Parameters, As printed.
     """
-    same = verdicts.same_rows(paper, record.recipe.printed_model, record)
-    rows = [
+    ours, totals = record.run.layers, _totals(record)
+    frame = pd.DataFrame(
         {
-            "Layer": f"`{layer.name}`",
-            "Type": layer.type,
-            "Output shape": "×".join(map(str, layer.output_shape)),
-            "Parameters": f"{layer.parameters:,}",
-            "As printed": "✓" if agrees else "✗",
+            "Layer": [f"`{layer.name}`" for layer in ours] + [f"**{name}**" for name in totals],
+            "Type": [layer.type for layer in ours] + [""] * len(totals),
+            "Output shape": ["×".join(map(str, layer.output_shape)) for layer in ours]
+            + [""] * len(totals),
+            "Parameters": [f"{layer.parameters:,}" for layer in ours]
+            + [f"**{count:,}**" for count in totals.values()],
         }
-        for layer, agrees in zip(record.run.layers, same, strict=False)
-    ]
-    return pd.DataFrame(rows + _totals(record, paper))
+    )
+    model = record.recipe.printed_model
+    if model in paper.layer_tables:
+        same = verdicts.same_rows(paper, model, record)[: len(ours)]
+        pairs = zip(totals.values(), dict(paper.layer_tables[model].totals).values(), strict=True)
+        frame["As printed"] = ["✓" if agrees else "✗" for agrees in same] + [
+            "✓" if count == claimed else f"✗ {claimed:,}" for count, claimed in pairs
+        ]
+    return frame
 
 
-def _totals(record: Record, paper: Paper) -> list[dict[str, str]]:
-    printed = paper.layer_tables[record.recipe.printed_model].totals
+def _totals(record: Record) -> dict[str, int]:
+    """Numbers of parameters, in the order in which the paper prints them."""
     total = sum(layer.parameters for layer in record.run.layers)
     trainable = sum(layer.trainable_parameters for layer in record.run.layers)
-    ours = {
-        "All": (total, printed.parameters),
-        "Trainable": (trainable, printed.trainable),
-        "Not trainable": (total - trainable, printed.non_trainable),
-    }
-    return [
-        {
-            "Layer": f"**{name}**",
-            "Type": "",
-            "Output shape": "",
-            "Parameters": f"**{count:,}**",
-            "As printed": "✓" if count == claimed else f"✗ {claimed:,}",
-        }
-        for name, (count, claimed) in ours.items()
-    ]
+    return {"All": total, "Trainable": trainable, "Not trainable": total - trainable}
 
 
 def hyperparameters(record: Record, paper: Paper) -> pd.DataFrame:
