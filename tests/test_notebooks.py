@@ -13,7 +13,7 @@ import pytest
 from helpers import EXPLAINED, each
 
 from ferutils import paths
-from ferutils.records import runs
+from ferutils.records import recipes, runs
 from ferutils.report import tables
 from ferutils.site import pages
 
@@ -67,9 +67,11 @@ def captions(path):
 # ---- as they are kept ---------------------------------------------------------------------------
 
 
-def test_there_is_a_notebook_for_each_page():
-    pages_wanted = {"introduction", "dataset", "shallow", "improved", "deep", "comparison"}
-    assert pages_wanted <= {path.stem for path in NOTEBOOKS}
+def test_each_notebook_is_a_page_in_the_contents_and_each_network_has_one():
+    listed = re.findall(r"pages/(\w+)", (paths.BOOK / "_toc.yml").read_text())
+    assert sorted(listed) == [path.stem for path in NOTEBOOKS], "list it in book/_toc.yml"
+    networks = {name for name, one in recipes.NETWORKS.items() if not one.reads}
+    assert networks <= set(listed), "give it a notebook, see README.md: To add something"
 
 
 @every_notebook
