@@ -1,5 +1,6 @@
 """What the tests of the built report share: its pages, a reader who opens them, and a server."""
 
+import os
 import runpy
 import subprocess
 import sys
@@ -33,6 +34,21 @@ BROKEN_IMAGES = """async () => {
 def snakemake(*arguments):
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet=rules", *arguments]
     return subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True)
+
+
+def sphinx(folder, *options, **environment):
+    """The pages of a small book, by name; in a process of its own, as Sphinx has global state.
+
+    Args:
+        folder: with `conf.py` and the sources.
+        options: of sphinx-build.
+        environment: variables that differ from ours.
+    """
+    command = [sys.executable, "-m", "sphinx", "-qE", *options, folder, folder / "_build" / "html"]
+    environment = {**os.environ, "PYTHONPATH": str(paths.BOOK / "_extensions"), **environment}
+    built = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return {path.stem: path.read_text() for path in (folder / "_build" / "html").glob("*.html")}
 
 
 class Links(HTMLParser):

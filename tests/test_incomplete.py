@@ -2,10 +2,9 @@
 
 import nbformat
 import pytest
+from browsing import sphinx
 from nbformat import v4
-from sphinx.testing.util import SphinxTestApp
 
-from ferutils import paths
 from ferutils.site import pages
 
 pytestmark = pytest.mark.slow
@@ -28,22 +27,10 @@ def book(folder, **sources):
         nbformat.write(v4.new_notebook(cells=cells), folder / "executed.ipynb")
         pages.publish(folder / "executed.ipynb", folder / f"{name}.ipynb", keep_going=True)
     (folder / "executed.ipynb").unlink()
-    return built(folder)
-
-
-def built(folder):
-    app = SphinxTestApp("html", srcdir=folder, freshenv=True)
-    app.build()
-    app.cleanup()
-    return {path.stem: path.read_text() for path in (folder / "_build" / "html").glob("*.html")}
+    return sphinx(folder)
 
 
 FAILED = [v4.new_output("error", ename="ValueError", evalue="`no` <b>", traceback=["somewhere"])]
-
-
-@pytest.fixture(autouse=True)
-def extensions(monkeypatch):
-    monkeypatch.syspath_prepend(paths.BOOK / "_extensions")
 
 
 def test_the_first_page_names_the_page_that_failed_and_the_page_shows_the_error(tmp_path):
@@ -70,4 +57,4 @@ def test_a_whole_book_says_nothing_of_the_kind_even_after_one_that_was_not(tmp_p
     page = nbformat.read(folder / "other.ipynb", as_version=4)
     page.metadata.pop("failed")
     nbformat.write(page, folder / "other.ipynb")
-    assert "incomplete" not in built(folder)["first"]
+    assert "incomplete" not in sphinx(folder)["first"]

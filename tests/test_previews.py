@@ -4,11 +4,8 @@ from functools import partial
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import PAGES, WCAG, Reader
+from browsing import PAGES, WCAG, Reader, sphinx
 from bs4 import BeautifulSoup
-from sphinx.testing.util import SphinxTestApp
-
-from ferutils import paths
 
 CONFIG = """
 extensions = ["myst_parser", "sphinx_design", "terms", "previews"]
@@ -72,15 +69,9 @@ def small(tmp_path_factory):
     (folder / "conf.py").write_text(CONFIG)
     for name, text in {"index": INDEX, "glossary": GLOSSARY, "other": OTHER}.items():
         (folder / f"{name}.md").write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(paths.BOOK / "_extensions")
-        app = SphinxTestApp("html", srcdir=folder, freshenv=True, warningiserror=True)
-        app.build()
-        app.cleanup()
-    files = (folder / "_build" / "html").glob("*.html")
     # The text of a template is text to be read here.
     read = partial(BeautifulSoup, features="html.parser", string_containers={})
-    return {path.stem: read(path.read_text()) for path in files}
+    return {name: read(text) for name, text in sphinx(folder, "-W").items()}
 
 
 def terms(page):

@@ -5,11 +5,10 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from browsing import PAGES
+from browsing import PAGES, sphinx
 from bs4 import BeautifulSoup
 from helpers import each
 from PIL import Image
-from sphinx.testing.util import SphinxTestApp
 
 from ferutils import paths
 from ferutils.records import provenance
@@ -46,7 +45,7 @@ other
 OTHER = f"# Other\n\n{LONG}\n"
 
 
-def built(folder):
+def built(folder, repository=""):
     """The pages of a small book, by name; of its figure `curves` there are numbers."""
     (folder / "conf.py").write_text(CONFIG)
     (folder / "index.md").write_text(INDEX)
@@ -57,19 +56,14 @@ def built(folder):
         Image.new("RGB", (10, 10), colour).save(file)
     Image.new("RGB", (300, 100), "blue").save(figures / "curves.png")
     (figures / "curves.csv").touch()
-    app = SphinxTestApp("html", srcdir=folder, freshenv=True, warningiserror=True)
-    app.build()
-    app.cleanup()
-    files = {name: folder / "_build" / "html" / f"{name}.html" for name in ("index", "other")}
-    return {name: BeautifulSoup(file.read_text(), "html.parser") for name, file in files.items()}
+    pages = sphinx(folder, "-W", GITHUB_REPOSITORY=repository, GIT_DIR=str(folder))
+    return {name: BeautifulSoup(pages[name], "html.parser") for name in ("index", "other")}
 
 
 @pytest.fixture
-def known(tmp_path, monkeypatch):
+def known(tmp_path):
     """The book where its repository is known."""
-    monkeypatch.syspath_prepend(paths.BOOK / "_extensions")
-    monkeypatch.setenv("GITHUB_REPOSITORY", "Owner/name")
-    return built(tmp_path)
+    return built(tmp_path, "Owner/name")
 
 
 def told(page):
@@ -114,9 +108,7 @@ def test_the_map_names_every_page(known, tmp_path):
 
 
 @pytest.mark.slow
-def test_where_the_site_is_not_known_there_are_descriptions_and_no_addresses(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(paths.BOOK / "_extensions")
-    monkeypatch.setattr(provenance, "repository", lambda: None)
+def test_where_the_site_is_not_known_there_are_descriptions_and_no_addresses(tmp_path):
     pages = built(tmp_path)
     for page in pages.values():
         assert set(told(page)) == {
