@@ -765,9 +765,9 @@ def test_the_letters_of_a_heat_map_stand_out_from_their_field(name):
 def test_the_letters_of_a_figure_stand_out_on_light_and_on_dark_pages(draw):
     on_heat = {figures.ON_PALE, figures.ON_STRONG}
     on_heat = {one.lower() for one in on_heat | {figures.DARK[one] for one in on_heat}}
-    if draw not in map(DRAWINGS.get, HEAT_MAPS):  # tested field by field
-        on_heat = set()
     light = bundle(draw)["image/svg+xml"]
+    if "QuadMesh" not in light:  # the fields of a heat map are tested one by one
+        on_heat = set()
     for svg, page in (
         (light, figures.PAGE),
         (figures.dark(light), figures.DARK[figures.PAGE]),
