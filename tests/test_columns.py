@@ -114,7 +114,6 @@ def calls():
         small_tables.trainings: lambda: small_tables.trainings(ours),
         small_tables.sizes: lambda: small_tables.sizes(phones, found, peers.read()),
         peer_tables.answers: lambda: peer_tables.answers(peers.read(), examined),
-        peer_tables.origins: lambda: peer_tables.origins(peers.read()),
         crop_tables.emotions: lambda: crop_tables.emotions(crop.read()),
         crop_tables.sizes: lambda: crop_tables.sizes(crop.read()),
         crop_tables.curve: lambda: crop_tables.curve(crop.read()),

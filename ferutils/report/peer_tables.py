@@ -34,24 +34,18 @@ def answers(found: Peers, examined: Examination) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def origins(found: Peers) -> pd.DataFrame:
-    """What each package says of itself, with the place; of several networks in one, once.
-
-    Columns: Package, Licence, Trained on, Chosen on a test split, Accuracy claimed, Input.
-    """
+def origins(found: Peers) -> Markdown:
+    """What each package says of itself, with the place; of several networks in one, once."""
     packages = {peer.package: peer for peer in found.forms.values()}
-    return pd.DataFrame(
-        [
-            {
-                "Package": f"{peer.registry} {peer.package} {peer.version}",
-                "Licence": _as_code(peer.licence),
-                "Trained on": _as_code(peer.trained_on),
-                "Chosen on a test split": _as_code(peer.chosen_on_test),
-                "Accuracy claimed": _claimed(peer),
-                "Input": _as_code(peer.prepared),
-            }
-            for peer in packages.values()
-        ]
+    return Markdown("\n\n".join(map(_origin, packages.values())))
+
+
+def _origin(peer: Peer) -> str:
+    trained, chosen, prepared = map(_as_code, (peer.trained_on, peer.chosen_on_test, peer.prepared))
+    return (
+        f"**{peer.package} {peer.version}** ({peer.registry})\n"
+        f": Licence: {_as_code(peer.licence)}. Trained on: {trained}. "
+        f"Chosen on a test split: {chosen}. Accuracy claimed: {_claimed(peer)}. Input: {prepared}."
     )
 
 
