@@ -1,7 +1,7 @@
 """Links the first use of each term of the glossary on a page to its entry.
 
-A rule, so that prose, captions and generated texts need no mark. Headings, tables, code, links and
-the small print on where numbers come from stay as they are.
+A rule, so that prose, captions and generated texts need no mark. Headings, lines that unfold,
+tables, code, links and the small print on where numbers come from stay as they are.
 """
 
 import re
@@ -19,6 +19,7 @@ KEPT = (
     nodes.reference,
     nodes.tgroup,  # the cells of a table; its title may have a link
 )
+KEPT_CLASSES = {"origin", "sd-summary-text", "sd-summary-title"}
 
 
 def _link(app, doctree, docname):
@@ -67,7 +68,7 @@ def _is_kept(node):
     """Whether a text stands where nothing is linked."""
     while node := node.parent:
         heading = isinstance(node, nodes.title) and not isinstance(node.parent, nodes.table)
-        if heading or isinstance(node, KEPT) or "origin" in node.get("classes", ()):
+        if heading or isinstance(node, KEPT) or KEPT_CLASSES.intersection(node.get("classes", ())):
             return True
     return False
 
