@@ -82,14 +82,36 @@ def execute(python, page, folder, *parameters):
     return run(python, "-m", "papermill", f"{page}.ipynb", "out.ipynb", *options, folder=folder)
 
 
-@pytest.mark.parametrize("page", NOTEBOOKS)
-def test_the_notebook_of_a_page_runs_in_a_fresh_environment(report, fresh_python, folder, page):
-    take(report, page, folder)
-    done = execute(fresh_python, page, folder)
+def test_papermill_executes_a_notebook_that_was_taken_away(report, fresh_python, folder):
+    take(report, "shallow", folder)
+    done = execute(fresh_python, "shallow", folder)
     assert done.returncode == 0, done.stderr[-3000:]
     cells = [cell for cell in nbformat.read(folder / "out.ipynb", 4).cells if cell.source]
     assert all(cell.execution_count for cell in cells if cell.cell_type == "code")
     assert (folder / "reproduction" / "ferutils").is_dir()
+
+
+# Without a kernel for each, which would take longer than what it executes.
+EXECUTE = """
+import sys
+import nbformat
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+for page in sys.argv[1:]:
+    print(page, flush=True)
+    shell.reset()
+    for cell in nbformat.read(f"{page}.ipynb", 4).cells:
+        if cell.cell_type == "code":
+            shell.run_cell(cell.source).raise_error()
+"""
+
+
+def test_the_notebooks_of_all_pages_run_in_a_fresh_environment(report, fresh_python, folder):
+    for page in NOTEBOOKS:
+        take(report, page, folder)
+    done = run(fresh_python, "-c", EXECUTE, *NOTEBOOKS, folder=folder, MPLBACKEND="agg")
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
 
 
 def test_other_parameters_without_a_dataset_say_what_they_need(report, fresh_python, folder):
