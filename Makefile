@@ -42,6 +42,8 @@ HERE = --cores $(or $(CORES),all) --resources gpu=$(or $(shell $(BIN)/python -m 
 SNAKEMAKE = $(BIN)/python -m snakemake $(if $(PROFILE),--profile $(PROFILE),$(HERE)) --rerun-incomplete
 export FER2013 KEEP_GOING
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Containers often forbid it; then every process compiles what it imports, 9 s of work for Keras.
+unexport PYTHONDONTWRITEBYTECODE
 # Where nothing can be written to HOME, as in a container with a user of its own, the cache is home.
 ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/.cache/home
