@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before Keras is imported
 
+import functools
 import typing
 
 import keras
@@ -68,9 +69,10 @@ def test_the_layer_table_is_the_papers_line_by_line(built, model):
 
 
 def test_the_layers_in_every_record_are_those_of_its_recipes_network():
+    built = functools.cache(lambda one: training.layer_table(models.MODELS[one.model](one)))
     for record in runs.read_all(paths.RECORDED_RUNS):
-        network = models.MODELS[record.recipe.model](record.recipe)
-        assert record.run.layers == training.layer_table(network), record.run.id
+        recipe = record.recipe.model_copy(update={"seed": 0})
+        assert record.run.layers == built(recipe), record.run.id
 
 
 @pytest.mark.parametrize("model", recipes.PAPER)
@@ -164,12 +166,13 @@ def test_the_first_loss_is_that_of_guessing(built, model, drawn):
 
 
 @pytest.mark.parametrize("model", ["shallow", "improved"])
-def test_seventy_images_are_learned_completely(model, drawn):
+def test_images_are_learned_completely(model, drawn):
+    images, labels = (array[::5] for array in drawn)  # two of each emotion
     keras.utils.set_random_seed(0)
     fitted = models.build(recipes.make(model=model))
-    for _ in range(80):
-        fitted.fit(*drawn, batch_size=14, verbose=0)
-        _, accuracy = fitted.evaluate(*drawn, verbose=0)
+    for _ in range(40):
+        fitted.fit(images, labels, batch_size=7, epochs=5, verbose=0)
+        _, accuracy = fitted.evaluate(images, labels, verbose=0)
         if accuracy == 1:
             break
     assert accuracy == 1
