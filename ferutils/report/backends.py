@@ -270,5 +270,7 @@ def first_steps(measured: recorded.Measured) -> pd.DataFrame:
 
 
 def _share(value: float) -> str:
-    """A share in %, with two digits however small it is."""
+    """A share in %, with two digits down to a thousandth."""
+    if 0 < 100 * value < 0.001:
+        return "< 0.001"
     return np.format_float_positional(100 * value, precision=2, fractional=False, trim="-")
