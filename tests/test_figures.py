@@ -333,10 +333,15 @@ def test_confusion_writes_and_colours_shares_and_counts_images_below():
 
 
 def test_letters_on_a_heat_map_stand_out_on_light_and_dark_pages_whatever_the_share():
-    for share in np.linspace(0, 1, 41):
+    for share in np.linspace(0, 1, 1001):
         letters = figures.ON_STRONG if share > figures.STRONG else figures.ON_PALE
         assert contrast(letters, figures.HEAT(share)) >= 4.5, share
         assert contrast(figures.DARK[letters], figures.DARK_HEAT(share)) >= 4.5, share
+
+
+def test_the_palest_field_of_a_heat_map_is_seen_on_its_page():
+    assert contrast(figures.HEAT(0), figures.PAGE) > 1.1
+    assert contrast(figures.DARK_HEAT(0), figures.DARK[figures.PAGE]) > 1.1
 
 
 def test_confusion_can_be_taken_away_as_numbers():

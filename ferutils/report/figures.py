@@ -60,9 +60,10 @@ DARK = {
     ON_PALE: "#FFFFFF",
     ON_STRONG: "#000000",
 }
-HEAT = LinearSegmentedColormap.from_list("heat", [PAGE, INDIGO])
-DARK_HEAT = LinearSegmentedColormap.from_list("dark heat", [DARK[PAGE], DARK[INDIGO]])
-STRONG = 0.66  # from this share on, the letters on a heat map change colour; see interactive.css
+# From a share of 0, which is not quite the page, to 1; see interactive.css.
+HEAT = LinearSegmentedColormap.from_list("heat", ["#E9E7F3", INDIGO])
+DARK_HEAT = LinearSegmentedColormap.from_list("dark heat", ["#1E2228", DARK[INDIGO]])
+STRONG = 0.623  # from this share on, the letters on a heat map change colour
 LAYER_COLOURS = {
     "Conv2D": INDIGO,
     "BatchNormalization": SAND,

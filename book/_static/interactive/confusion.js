@@ -4,7 +4,7 @@
 
 {
   const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
-  const FULL = 0.66; // from this share on, letters have the other colour, in which they are legible
+  const FULL = 0.623; // from this share on, letters have the other colour, in which they are legible
   const VIEWS = [
     { value: "images", label: "images" },
     { value: "true", label: "share of the true emotion" },
