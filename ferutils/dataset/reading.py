@@ -11,7 +11,7 @@ import os
 import tempfile
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -32,12 +32,8 @@ from ferutils.dataset.fer2013 import (
 )
 from ferutils.dataset.images import ENDINGS, MAX_IMAGE_BYTES, cause, grey_levels, is_doubtful
 from ferutils.dataset.naming import TEST, emotion, said_by
-from ferutils.dataset.tables import read_csv, read_parquet
+from ferutils.dataset.tables import DOWNLOAD_AGAIN, FORMS, ROWS
 
-FORMS = (
-    "fer2013.csv, icml_face_data.csv or a folder of images, as they are or in a zip or tar archive"
-)
-DOWNLOAD_AGAIN = "Download it again, or unpack it yourself and give the folder."
 MOSTLY = 0.9  # share of published images from which a pile is FER-2013, whatever its names say
 CACHE_VERSION = 3
 
@@ -221,8 +217,10 @@ def _faces(contents: containers.Contents, notes: dict[str, list[str]], alone: bo
             kind = _known_kind(kind, stream, name)
         if kind == "image" or name.lower().endswith(ENDINGS):
             faces.append(_face(name, stream, title, notes))
-        elif kind in ("table", "parquet", "array"):
-            found = list(_rows(kind, stream, name, title))
+        elif kind in ROWS:
+            split = said_by(name).split
+            rows = ROWS[kind](stream, title)
+            found = [Face(row.pixels, row.split or split, row.label, name) for row in rows]
             if {face.split for face in found if face.label is not None} >= set(SPLITS):
                 whole = found
             if not found:
@@ -268,42 +266,6 @@ def _face(name: str, stream: io.BufferedReader, title: str, notes: dict[str, lis
     if said.contradiction:
         notes[said.contradiction].append(name)
     return Face(pixels, said.split, said.label, name, said.root)
-
-
-def _rows(kind: str, stream: io.BufferedReader, name: str, title: str) -> Iterator[Face]:
-    split = said_by(name).split
-    if kind == "array":
-        yield from (Face(pixels, split, None, name) for pixels in _array(stream, title))
-        return
-    read = read_parquet(stream, title) if kind == "parquet" else read_csv(stream, title)
-    for row in read:
-        yield Face(row.pixels, row.split or split, row.label, name)
-
-
-def _array(stream: io.BufferedReader, title: str) -> Iterator[bytes]:
-    """The images of a NumPy file; nothing where it holds other numbers, as labels."""
-    try:
-        version = np.lib.format.read_magic(stream)
-        header = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else (np.lib.format.read_array_header_2_0)
-        )
-        shape, by_column, kind = header(stream)
-    except Exception as problem:  # numpy raises many kinds for damaged bytes
-        received = f"{title!r}, whose header cannot be read ({type(problem).__name__})"
-        raise _error("a whole NumPy file", received, DOWNLOAD_AGAIN) from problem
-    if kind.hasobject:
-        received = f"{title!r}, a file that holds pickled objects"
-        remedy = "Pickles are never loaded, because they can run code; give one of the forms named."
-        raise _error(f"one of {FORMS}", received, remedy)
-    if kind != np.uint8 or by_column or len(shape) < 2 or np.prod(shape[1:]) != PIXELS:
-        return
-    for _ in range(shape[0]):
-        pixels = stream.read(PIXELS)
-        if len(pixels) < PIXELS:
-            raise _error(f"{shape[0]:,} images in {title!r}", "fewer", DOWNLOAD_AGAIN)
-        yield pixels
 
 
 # Faces -> splits

@@ -1,4 +1,4 @@
-"""A table of faces, CSV in any dialect or Parquet -> images with what its rows say of them.
+"""A file of many faces, CSV in any dialect, Parquet or NumPy -> images with what it says of them.
 
 Reads a stream; writes nothing but an unnamed temporary file.
 """
@@ -18,6 +18,10 @@ from ferutils.dataset.fer2013 import EMOTIONS, IMAGE_SIZE, PIXELS, SPLITS, _erro
 from ferutils.dataset.images import cause, grey_levels
 from ferutils.dataset.naming import EMOTION_WORDS, SPLIT_WORDS, emotion
 
+FORMS = (
+    "fer2013.csv, icml_face_data.csv or a folder of images, as they are or in a zip or tar archive"
+)
+DOWNLOAD_AGAIN = "Download it again, or unpack it yourself and give the folder."
 COLUMNS = {  # of the challenge's file -> names that it has in copies
     "emotion": ("emotion", "emotions", "label", "labels"),
     "pixels": ("pixels", "pixel", "image", "img", "img_bytes", "image_bytes"),
@@ -106,6 +110,36 @@ def read_parquet(stream: BinaryIO, source: str) -> Iterator[Row]:
             received = f"{source!r}, which cannot be read so ({cause(problem)})"
             expected = "a Parquet file with the columns image (encoded) and label"
             raise _error(expected, received, "Or give fer2013.csv from Kaggle.") from problem
+
+
+def read_array(stream: BinaryIO, source: str) -> Iterator[Row]:
+    """The images of a NumPy file, without split or label; no row where it holds other numbers.
+
+    Raises:
+        ValueError: the file is damaged or cut off, or holds pickled objects.
+    """
+    try:
+        version = np.lib.format.read_magic(stream)
+        header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else (np.lib.format.read_array_header_2_0)
+        )
+        shape, by_column, kind = header(stream)
+    except Exception as problem:  # numpy raises many kinds for damaged bytes
+        received = f"{source!r}, whose header cannot be read ({type(problem).__name__})"
+        raise _error("a whole NumPy file", received, DOWNLOAD_AGAIN) from problem
+    if kind.hasobject:
+        received = f"{source!r}, a file that holds pickled objects"
+        remedy = "Pickles are never loaded, because they can run code; give one of the forms named."
+        raise _error(f"one of {FORMS}", received, remedy)
+    if kind != np.uint8 or by_column or len(shape) < 2 or np.prod(shape[1:]) != PIXELS:
+        return
+    for _ in range(shape[0]):
+        pixels = stream.read(PIXELS)
+        if len(pixels) < PIXELS:
+            raise _error(f"{shape[0]:,} images in {source!r}", "fewer", DOWNLOAD_AGAIN)
+        yield Row(pixels, None, None)
 
 
 def _classes(metadata: dict[bytes, bytes]) -> list[str]:
@@ -216,3 +250,7 @@ def _row_error(source: str, number: int, line: str, problem: Exception) -> Value
         received += "; the file seems to be cut off in this row"
     expected = f"{expected} in line {number:,} of {source!r}"
     return _error(expected, received, "Download the file again, or correct this row.")
+
+
+# What reads a kind of file, as `containers.kind_of` calls it.
+ROWS = {"table": read_csv, "parquet": read_parquet, "array": read_array}
