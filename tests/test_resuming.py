@@ -136,9 +136,7 @@ def files_in(folder):
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
-def test_a_run_killed_at_every_place_goes_on_and_makes_the_record_of_one_that_was_not(
-    go_on, tmp_path, monkeypatch, capsys
-):
+def test_a_run_killed_at_every_place_still_makes_its_record(go_on, tmp_path, monkeypatch, capsys):
     for place, (code, epoch) in KILLED.items():
         assert runs.read_all(tmp_path / "runs") == [], place
         said = re.findall(r"It goes on after epoch (\d),", kill(tmp_path, code))
