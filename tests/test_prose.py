@@ -127,14 +127,14 @@ R, N, U, T = Verdict  # reproduced, not reproduced, undecided, not tested
          "reproduces for the shallow and improved networks and is not tested yet for the deep "
          "network."),
         ([R] * 4, [R, R, U, R], [T] * 4,
-         "reproduces for the shallow network, reproduces in 3 of 4 figures (1 undecided) for the "
+         "reproduces for the shallow network, in 3 of 4 figures (1 undecided) for the "
          "improved network and is not tested yet for the deep network."),
         ([N] * 4, [U] * 4, [N] * 4,
          "does not reproduce for the shallow and deep networks and is undecided for the improved "
          "network."),
         ([N, U, N, R], [N, U, U, N], [T] * 4,
          "reproduces in 1 of 4 figures (2 not reproduced, 1 undecided) for the shallow network, "
-         "reproduces in 0 of 4 figures (2 not reproduced, 2 undecided) for the improved network "
+         "in none of 4 figures (2 not reproduced, 2 undecided) for the improved network "
          "and is not tested yet for the deep network."),
         ([R, U, U, U], [U, U, U, R], [T] * 4,
          "reproduces in 1 of 4 figures each (3 undecided) for the shallow and improved networks "

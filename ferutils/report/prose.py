@@ -78,7 +78,7 @@ def _special(record: Record) -> list[str]:
             "than the paper's. Its figures are not a test of the paper's."
         )
     if run.recipe.precision != "float32":
-        words.append("Trained in **mixed precision** (bfloat16), of which the paper says nothing.")
+        words.append("Trained in **mixed precision** (bfloat16), which the paper does not mention.")
     words += run.dataset.differences
     if not provenance.is_current(run):
         words.append("Made by an **older version of the code** that trains.")
@@ -226,6 +226,8 @@ def headline(paper: Paper, findings: Sequence[Finding]) -> Markdown:
         + f" for the {tables.listed(names)} network{'s' * (len(names) > 1)}"
         for said, names in networks.items()
     ]
+    if told[0].startswith("**reproduces"):  # and need not be said twice
+        told[1:] = [one.replace("**reproduces in", "**in") for one in told[1:]]
     return Markdown(f"The paper's Table 3 {tables.listed(told)}.")
 
 
@@ -234,7 +236,7 @@ def _of_table_3(count: Counter[Verdict]) -> str:
     if len(count) == 1:
         return OF_TABLE_3[next(iter(count))]
     others = [f"{count[one]} {one}" for one in Verdict if count[one] and one != Verdict.REPRODUCED]
-    share = f"{count[Verdict.REPRODUCED]} of {count.total()} figures{{each}}"
+    share = f"{count[Verdict.REPRODUCED] or 'none'} of {count.total()} figures{{each}}"
     return f"**reproduces in {share}** ({', '.join(others)})"
 
 
@@ -367,9 +369,9 @@ def _method(found: Examination) -> str:
     method = found.method
     size = f"{method['frequencies']:g}"
     return (
-        "Two images are *copies* where all their pixels are equal. They are of *one photograph* by "
-        "two comparisons. The first describes each image by the low frequencies "
-        f"({size} by {size}) of the cosine transform of {method['windows']:g} windows, "
+        "Two images are *copies* where all their pixels are equal. Near copies, of *one "
+        "photograph*, are found in two steps. The first describes each image by the low "
+        f"frequencies ({size} by {size}) of the cosine transform of {method['windows']:g} windows, "
         f"{method['centre_window']:g} or {method['smaller_window']:g} pixels wide, standardised "
         "over all images; every two images whose descriptions have a cosine above "
         f"{method['candidate_cosine']:g}, as they are or one of them mirrored, are candidates: "
