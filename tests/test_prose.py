@@ -8,11 +8,11 @@ from docutils import nodes
 from helpers import small_dataset
 from synthetic import DRAWN, OTHER_COPY, PAPER, answers, group, parsed, record, study
 
-from ferutils.claims import verdicts
+from ferutils.claims import metrics, verdicts
 from ferutils.claims.paper import Verdict
 from ferutils.dataset.fer2013 import Dataset
 from ferutils.records import baselines, examination, provenance, recipes
-from ferutils.report import prose, reading_tables
+from ferutils.report import prose, reading_tables, tables
 
 WHOLE = study(*(record(model) for model in recipes.PAPER))
 FINDINGS = verdicts.findings(PAPER, WHOLE)
@@ -240,6 +240,20 @@ def test_the_nearest_reading_and_what_is_untrained_are_told():
     open_ones = prose.untrained(found, "text", "batch size").data
     assert "which the paper does not state: batch size 32 (shallow)\n" in open_ones
     assert not prose.untrained(found, "text").data
+
+
+def test_what_one_order_changes_is_told_with_its_interval_and_the_nearer_order():
+    near = {"training_accuracy": 0.9, "validation_accuracy": 0.58}
+    far = {"training_accuracy": 0.1, "validation_accuracy": 0.1}
+    fresh, repeated = record("shallow", near), record("shallow", far, order="repeated")
+    orders = group("order", repeated, model="shallow", order="repeated")
+    found = study(fresh, others=[orders])
+    told = prose.one_order(PAPER, found).data
+    lead = metrics.lead(*([one.predictions["PublicTest"]] for one in (repeated, fresh)))
+    assert f"in points, accuracy changes by {tables.led(lead)} on PublicTest and " in told
+    assert "(1 runs with one order, 1 with new ones)" in told
+    assert "of Table 3's 4 figures, 4 are nearer to new orders" in told
+    assert prose.one_order(PAPER, study(fresh)) is None
 
 
 # ---- the rule and the contradictions ------------------------------------------------------------

@@ -22,7 +22,7 @@ from ferutils.records import first_steps as recorded
 from ferutils.records import runs, study
 from ferutils.records.recipes import run_id
 from ferutils.records.runs import HELD_OUT, Record
-from ferutils.report.tables import listed, percent, points, spread, with_interval
+from ferutils.report.tables import led, listed, percent, spread, with_interval
 
 FOLDER = paths.BOOK / "backends"  # a folder of records for each backend
 RECIPES = paths.BOOK / "backends.yml"
@@ -200,10 +200,7 @@ def pairs(found: Found) -> pd.DataFrame:
 
 
 def _difference(found: Interval | None) -> str:
-    if found is None:
-        return OPEN
-    value, low, high = map(points, found)
-    return f"{value} ({low} to {high})"
+    return OPEN if found is None else led(found)
 
 
 def _half_width(found: Interval | None) -> str:

@@ -20,7 +20,7 @@ from ferutils.records.baselines import Linear
 from ferutils.records.crossvalidation import Cell
 from ferutils.records.examination import Examination
 from ferutils.records.probes import Probed
-from ferutils.records.runs import Record
+from ferutils.records.runs import HELD_OUT, Record
 from ferutils.records.study import Study
 from ferutils.report import comparison_tables, probe_tables, reading_tables, tables
 
@@ -329,6 +329,31 @@ def nearest(tried: pd.DataFrame) -> Markdown:
         for network, counts in reading_tables.nearest(tried).items()
     ]  # fmt: skip
     return Markdown(f"Nearest to Table 3: {'; '.join(told)}.")
+
+
+def one_order(paper: Paper, found: Study) -> Markdown | None:
+    """What one order of images for all epochs changes, and which order is nearer to Table 3.
+
+    Over the runs of both and the images of each held-out split; None without such a run.
+    """
+    nearer = reading_tables.nearest(reading_tables.readings(paper, found, "order"))
+    told = []
+    for group in found.part("order"):
+        fresh = found.by_model[group.recipe.model]
+        if not (group.records and fresh):
+            continue
+        changed = []
+        for split in HELD_OUT:
+            sides = ([one.predictions[split] for one in runs] for runs in (group.records, fresh))
+            changed.append(f"{tables.led(metrics.lead(*sides))} on {split}")
+        counts = nearer[group.recipe.model]
+        told.append(
+            f"- **{group.recipe.model}** ({len(group.records)} runs with one order, {len(fresh)} "
+            f"with new ones): in points, accuracy changes by {tables.listed(changed)}; of Table "
+            f"3's {sum(counts.values())} figures, {counts.get(reading_tables.PRINTED, 0)} are "
+            "nearer to new orders."
+        )
+    return Markdown("\n".join(told)) if told else None
 
 
 def untrained(found: Study, *parts: str) -> Markdown:

@@ -199,9 +199,7 @@ def points(first: Record, second: Record, split: str) -> str:
     Raises:
         ValueError: the runs did not see the same images.
     """
-    found = metrics.difference(first.predictions[split], second.predictions[split])
-    value, low, high = map(tables.points, found)
-    return f"{value} ({low} to {high})"
+    return tables.led(metrics.difference(first.predictions[split], second.predictions[split]))
 
 
 def verdicts_beside(first: Record, second: Record) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from ferutils.claims import selection
 from ferutils.claims.selection import Selection
 from ferutils.records.crossvalidation import Cell
-from ferutils.report.tables import SIGNS, percent, points, quantity
+from ferutils.report.tables import SIGNS, led, percent, quantity
 
 
 def settings(every: Sequence[Selection]) -> pd.DataFrame:
@@ -86,8 +86,7 @@ def _chosen(one: Selection, cell: Cell) -> str:
 def _difference(one: Selection) -> str:
     if not one.measures or one.paper == one.best:
         return "–"
-    found = one.difference
-    return f"{points(found.value)} ({points(found.low)} to {points(found.high)})"
+    return led(one.difference)
 
 
 def cells(one: Selection) -> pd.DataFrame:
