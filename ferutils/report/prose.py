@@ -335,6 +335,9 @@ def one_order(paper: Paper, found: Study) -> Markdown | None:
     """What one order of images for all epochs changes, and which order is nearer to Table 3.
 
     Over the runs of both and the images of each held-out split; None without such a run.
+
+    Raises:
+        ValueError: the runs of both did not see the same images.
     """
     nearer = reading_tables.nearest(reading_tables.readings(paper, found, "order"))
     told = []
